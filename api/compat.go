@@ -1,0 +1,107 @@
+package api
+
+// This file holds the words of the surface that is compatible with
+// `qwen serve`. All times there are epoch milliseconds.
+
+// The error kinds of a [DeviceFlow].
+const (
+	KindExpiredToken  = "expired_token"
+	KindAccessDenied  = "access_denied"
+	KindInvalidGrant  = "invalid_grant"
+	KindUpstreamError = "upstream_error"
+	KindPersistFailed = "persist_failed"
+)
+
+// The statuses of a [DeviceFlow] that differ from those of a [Login].
+const (
+	FlowPending    = "pending"
+	FlowAuthorized = "authorized"
+	FlowExpired    = "expired"
+	FlowError      = "error"
+	FlowCancelled  = "cancelled"
+)
+
+// DeviceFlowStarted is the answer to POST /workspace/auth/device-flow. The
+// fields after Attached stand only in answers to the initiator.
+type DeviceFlowStarted struct {
+	DeviceFlowID            string `json:"deviceFlowId"`
+	ProviderID              string `json:"providerId"`
+	Status                  string `json:"status"`
+	ExpiresAt               int64  `json:"expiresAt"`
+	IntervalMs              int64  `json:"intervalMs"`
+	Attached                bool   `json:"attached"`
+	UserCode                string `json:"userCode,omitempty"`
+	VerificationURI         string `json:"verificationUri,omitempty"`
+	VerificationURIComplete string `json:"verificationUriComplete,omitempty"`
+	InitiatorClientID       string `json:"initiatorClientId,omitempty"`
+}
+
+// DeviceFlow is the answer to GET /workspace/auth/device-flow/{id}.
+type DeviceFlow struct {
+	DeviceFlowID            string `json:"deviceFlowId"`
+	ProviderID              string `json:"providerId"`
+	Status                  string `json:"status"`
+	CreatedAt               int64  `json:"createdAt"`
+	ErrorKind               string `json:"errorKind,omitempty"`
+	Hint                    string `json:"hint,omitempty"`
+	ExpiresAt               int64  `json:"expiresAt,omitempty"`
+	IntervalMs              int64  `json:"intervalMs,omitempty"`
+	LastPolledAt            int64  `json:"lastPolledAt,omitempty"`
+	UserCode                string `json:"userCode,omitempty"`
+	VerificationURI         string `json:"verificationUri,omitempty"`
+	VerificationURIComplete string `json:"verificationUriComplete,omitempty"`
+	InitiatorClientID       string `json:"initiatorClientId,omitempty"`
+}
+
+// AuthStatus is the answer to GET /workspace/auth/status.
+type AuthStatus struct {
+	V                            int                 `json:"v"`
+	WorkspaceCwd                 string              `json:"workspaceCwd"`
+	Providers                    []AuthProvider      `json:"providers"`
+	PendingDeviceFlows           []PendingDeviceFlow `json:"pendingDeviceFlows"`
+	SupportedDeviceFlowProviders []string            `json:"supportedDeviceFlowProviders"`
+}
+
+// AuthProvider is one credential in an [AuthStatus]. Status is "ok", "warning"
+// (ends soon and needs a person), "error" (needs a login) or "not_started".
+type AuthProvider struct {
+	Kind         string `json:"kind"`
+	Status       string `json:"status"`
+	ProviderID   string `json:"providerId"`
+	ExpiresAt    int64  `json:"expiresAt,omitempty"`
+	AccountAlias string `json:"accountAlias,omitempty"`
+	Error        string `json:"error,omitempty"`
+	Hint         string `json:"hint,omitempty"`
+}
+
+// PendingDeviceFlow is one pending login in an [AuthStatus].
+type PendingDeviceFlow struct {
+	DeviceFlowID string `json:"deviceFlowId"`
+	ProviderID   string `json:"providerId"`
+	ExpiresAt    int64  `json:"expiresAt"`
+}
+
+// Capabilities is the answer to GET /capabilities.
+type Capabilities struct {
+	V                int              `json:"v"`
+	ProtocolVersions ProtocolVersions `json:"protocolVersions"`
+	UsherVersion     string           `json:"usherVersion"`
+	Mode             string           `json:"mode"`
+	Features         []string         `json:"features"`
+	ModelServices    []string         `json:"modelServices"`
+	WorkspaceCwd     string           `json:"workspaceCwd"`
+	Transports       []string         `json:"transports"`
+}
+
+// ProtocolVersions names the versions of the compatible surface.
+type ProtocolVersions struct {
+	Current   string   `json:"current"`
+	Supported []string `json:"supported"`
+}
+
+// CompatError is the error body of the compatible surface.
+type CompatError struct {
+	Error              string   `json:"error"`
+	Code               string   `json:"code,omitempty"`
+	SupportedProviders []string `json:"supportedProviders,omitempty"`
+}
