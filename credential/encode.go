@@ -1,0 +1,290 @@
+package credential
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/usherauth/usher/oauth"
+	"github.com/usherauth/usher/secret"
+)
+
+// The stored forms. They alone carry secrets in the clear, which is why they
+// are separate types: a Credential or Login handed to a JSON encoder shows
+// none. Fields are only ever added; unknown ones are ignored on reading.
+
+const storedVersion = 1
+
+type storedBinding struct {
+	Issuer              string `json:"issuer,omitempty"`
+	DeviceAuthorization string `json:"device_authorization_endpoint,omitempty"`
+	Authorization       string `json:"authorization_endpoint,omitempty"`
+	Token               string `json:"token_endpoint"`
+	Revocation          string `json:"revocation_endpoint,omitempty"`
+	Userinfo            string `json:"userinfo_endpoint,omitempty"`
+	RequireISS          bool   `json:"require_iss,omitempty"`
+	ClientID            string `json:"client_id"`
+	AuthStyle           string `json:"auth_style"`
+	Dialect             string `json:"dialect"`
+	Resource            string `json:"resource,omitempty"`
+}
+
+type storedInstant struct {
+	Wall   time.Time     `json:"wall"`
+	Boot   time.Duration `json:"boot_ns,omitempty"`
+	BootID string        `json:"boot_id,omitempty"`
+}
+
+type storedCredential struct {
+	Version          int             `json:"v"`
+	Provider         string          `json:"provider"`
+	Account          string          `json:"account"`
+	Kind             Kind            `json:"kind"`
+	Binding          storedBinding   `json:"binding"`
+	Grant            string          `json:"grant,omitempty"`
+	Generation       uint64          `json:"generation"`
+	Deleted          bool            `json:"deleted,omitempty"`
+	State            State           `json:"state,omitempty"`
+	Cause            Cause           `json:"cause,omitempty"`
+	AccessToken      string          `json:"access_token,omitempty"`
+	RefreshToken     string          `json:"refresh_token,omitempty"`
+	IDToken          string          `json:"id_token,omitempty"`
+	TokenType        string          `json:"token_type,omitempty"`
+	Scopes           []string        `json:"scopes,omitempty"`
+	ResourceURL      string          `json:"resource_url,omitempty"`
+	Extra            json.RawMessage `json:"extra,omitempty"`
+	Alias            string          `json:"alias,omitempty"`
+	Received         storedInstant   `json:"received"`
+	Lifetime         time.Duration   `json:"lifetime_ns,omitempty"`
+	RefreshExpiresAt time.Time       `json:"refresh_expires_at,omitzero"`
+	RefreshedAt      time.Time       `json:"refreshed_at,omitzero"`
+	HoldOffUntil     time.Time       `json:"hold_off_until,omitzero"`
+}
+
+type storedDevice struct {
+	DeviceCode              string `json:"device_code"`
+	CodeVerifier            string `json:"code_verifier,omitempty"`
+	UserCode                string `json:"user_code"`
+	VerificationURI         string `json:"verification_uri"`
+	VerificationURIComplete string `json:"verification_uri_complete,omitempty"`
+}
+
+type storedFailure struct {
+	Code         string `json:"code"`
+	Hint         string `json:"hint,omitempty"`
+	FromProvider bool   `json:"from_provider,omitempty"`
+}
+
+type storedLogin struct {
+	V           int               `json:"v"`
+	ID          string            `json:"id"`
+	Provider    string            `json:"provider"`
+	Account     string            `json:"account"`
+	Version     uint64            `json:"version"`
+	Method      Method            `json:"method"`
+	Status      LoginStatus       `json:"status"`
+	Binding     storedBinding     `json:"binding"`
+	Scopes      []string          `json:"scopes,omitempty"`
+	Initiator   string            `json:"initiator,omitempty"`
+	Origin      string            `json:"origin,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
+	CreatedAt   time.Time         `json:"created_at"`
+	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
+	Interval    time.Duration     `json:"interval_ns,omitempty"`
+	Device      *storedDevice     `json:"device,omitempty"`
+	Won         *storedCredential `json:"won,omitempty"`
+	CancelledBy string            `json:"cancelled_by,omitempty"`
+	CancelAsked bool              `json:"cancel_asked,omitempty"`
+	Superseded  bool              `json:"superseded,omitempty"`
+	EndedAt     time.Time         `json:"ended_at,omitzero"`
+	Failure     *storedFailure    `json:"failure,omitempty"`
+}
+
+// Tombstone is what remains of a deleted credential: enough to keep its
+// generation from going back and to recognise a late write of its grant.
+type Tombstone struct {
+	Key        Key
+	Grant      string
+	Generation uint64
+}
+
+// Encode returns the stored form of c, secrets included. It is for stores.
+func Encode(c Credential) ([]byte, error) {
+	s, err := storeCredential(c)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(s)
+}
+
+// EncodeTombstone returns the stored form of t.
+func EncodeTombstone(t Tombstone) ([]byte, error) {
+	return json.Marshal(storedCredential{
+		Version: storedVersion, Deleted: true,
+		Provider: t.Key.Provider, Account: t.Key.Account,
+		Grant: t.Grant, Generation: t.Generation,
+	})
+}
+
+// Decode reads what [Encode] or [EncodeTombstone] wrote: exactly one of the
+// results is set. Errors never quote the content.
+func Decode(data []byte) (*Credential, *Tombstone, error) {
+	var s storedCredential
+	if err := unmarshal(data, &s); err != nil {
+		return nil, nil, fmt.Errorf("decoding credential: %w", err)
+	}
+	key, err := s.key()
+	if err != nil {
+		return nil, nil, fmt.Errorf("decoding credential: %w", err)
+	}
+	if s.Generation == 0 {
+		return nil, nil, fmt.Errorf("decoding credential %s: no generation", key)
+	}
+	if s.Deleted {
+		return nil, &Tombstone{Key: key, Grant: s.Grant, Generation: s.Generation}, nil
+	}
+	c, err := s.load()
+	if err != nil {
+		return nil, nil, fmt.Errorf("decoding credential %s: %w", key, err)
+	}
+	return c, nil, nil
+}
+
+// EncodeLogin returns the stored form of l, secrets included. It is for stores.
+func EncodeLogin(l Login) ([]byte, error) {
+	s := storedLogin{
+		V: storedVersion, ID: l.ID, Provider: l.Key.Provider, Account: l.Key.Account,
+		Version: l.Version, Method: l.Method, Status: l.Status, Binding: storeBinding(l.Binding),
+		Scopes: l.Scopes, Initiator: l.Initiator, Origin: l.Origin, Owner: l.Owner,
+		CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, Interval: l.Interval,
+		CancelledBy: l.CancelledBy, CancelAsked: l.CancelAsked, Superseded: l.Superseded,
+		EndedAt: l.EndedAt,
+	}
+	if d := l.Device; d != nil {
+		s.Device = &storedDevice{
+			DeviceCode: d.DeviceCode.Reveal(), CodeVerifier: d.CodeVerifier.Reveal(),
+			UserCode: d.UserCode, VerificationURI: d.VerificationURI,
+			VerificationURIComplete: d.VerificationURIComplete,
+		}
+	}
+	if l.Won != nil {
+		won, err := storeCredential(*l.Won)
+		if err != nil {
+			return nil, err
+		}
+		s.Won = &won
+	}
+	if l.Failure != nil {
+		f := storedFailure(*l.Failure)
+		s.Failure = &f
+	}
+	return json.Marshal(s)
+}
+
+// DecodeLogin reads what [EncodeLogin] wrote. Errors never quote the content.
+func DecodeLogin(data []byte) (Login, error) {
+	var s storedLogin
+	if err := unmarshal(data, &s); err != nil {
+		return Login{}, fmt.Errorf("decoding login: %w", err)
+	}
+	key, err := (&storedCredential{Version: s.V, Provider: s.Provider, Account: s.Account}).key()
+	if err != nil {
+		return Login{}, fmt.Errorf("decoding login: %w", err)
+	}
+	if s.ID == "" || s.Version == 0 || s.Status == "" {
+		return Login{}, fmt.Errorf("decoding login of %s: id, version or status missing", key)
+	}
+	l := Login{
+		ID: s.ID, Key: key, Version: s.Version, Method: s.Method, Status: s.Status,
+		Binding: s.Binding.load(), Scopes: s.Scopes, Initiator: s.Initiator, Origin: s.Origin,
+		Owner: s.Owner, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Interval: s.Interval,
+		CancelledBy: s.CancelledBy, CancelAsked: s.CancelAsked, Superseded: s.Superseded,
+		EndedAt: s.EndedAt,
+	}
+	if d := s.Device; d != nil {
+		l.Device = &DeviceGrant{
+			DeviceCode: secret.New(d.DeviceCode), CodeVerifier: secret.New(d.CodeVerifier),
+			UserCode: d.UserCode, VerificationURI: d.VerificationURI,
+			VerificationURIComplete: d.VerificationURIComplete,
+		}
+	}
+	if s.Won != nil {
+		if l.Won, err = s.Won.load(); err != nil {
+			return Login{}, fmt.Errorf("decoding login of %s: %w", key, err)
+		}
+	}
+	if s.Failure != nil {
+		f := Failure(*s.Failure)
+		l.Failure = &f
+	}
+	return l, nil
+}
+
+// unmarshal decodes without letting the content into the error: the messages
+// of encoding/json can quote a value.
+func unmarshal(data []byte, into any) error {
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("not the JSON that usher writes (%d bytes)", len(data))
+	}
+	return nil
+}
+
+func (s *storedCredential) key() (Key, error) {
+	if s.Version != storedVersion {
+		return Key{}, fmt.Errorf("unknown format version %d; it was written by another version of usher", s.Version)
+	}
+	return ParseKey(s.Provider + "/" + s.Account)
+}
+
+func storeCredential(c Credential) (storedCredential, error) {
+	var extra json.RawMessage
+	if !c.Extra.IsZero() {
+		extra = json.RawMessage(c.Extra.Reveal())
+		if !json.Valid(extra) {
+			return storedCredential{}, fmt.Errorf("encoding credential %s: Extra is not JSON", c.Key)
+		}
+	}
+	return storedCredential{
+		Version: storedVersion, Provider: c.Key.Provider, Account: c.Key.Account,
+		Kind: c.Kind, Binding: storeBinding(c.Binding), Grant: c.Grant, Generation: c.Generation,
+		State: c.State, Cause: c.Cause,
+		AccessToken: c.AccessToken.Reveal(), RefreshToken: c.RefreshToken.Reveal(), IDToken: c.IDToken.Reveal(),
+		TokenType: c.TokenType, Scopes: c.Scopes, ResourceURL: c.ResourceURL, Extra: extra, Alias: c.Alias,
+		Received: storedInstant(c.Received), Lifetime: c.Lifetime,
+		RefreshExpiresAt: c.RefreshExpiresAt, RefreshedAt: c.RefreshedAt, HoldOffUntil: c.HoldOffUntil,
+	}, nil
+}
+
+func (s *storedCredential) load() (*Credential, error) {
+	key, err := s.key()
+	if err != nil {
+		return nil, err
+	}
+	return &Credential{
+		Key: key, Kind: s.Kind, Binding: s.Binding.load(), Grant: s.Grant, Generation: s.Generation,
+		State: s.State, Cause: s.Cause,
+		AccessToken: secret.New(s.AccessToken), RefreshToken: secret.New(s.RefreshToken), IDToken: secret.New(s.IDToken),
+		TokenType: s.TokenType, Scopes: s.Scopes, ResourceURL: s.ResourceURL, Extra: secret.New(string(s.Extra)), Alias: s.Alias,
+		Received: Instant(s.Received), Lifetime: s.Lifetime,
+		RefreshExpiresAt: s.RefreshExpiresAt, RefreshedAt: s.RefreshedAt, HoldOffUntil: s.HoldOffUntil,
+	}, nil
+}
+
+func storeBinding(b Binding) storedBinding {
+	e := b.Endpoints
+	return storedBinding{
+		Issuer: e.Issuer, DeviceAuthorization: e.DeviceAuthorization, Authorization: e.Authorization,
+		Token: e.Token, Revocation: e.Revocation, Userinfo: e.Userinfo, RequireISS: e.RequireISS,
+		ClientID: b.ClientID, AuthStyle: string(b.AuthStyle), Dialect: string(b.Dialect), Resource: b.Resource,
+	}
+}
+
+func (s storedBinding) load() Binding {
+	return Binding{
+		Endpoints: oauth.Endpoints{
+			Issuer: s.Issuer, DeviceAuthorization: s.DeviceAuthorization, Authorization: s.Authorization,
+			Token: s.Token, Revocation: s.Revocation, Userinfo: s.Userinfo, RequireISS: s.RequireISS,
+		},
+		ClientID: s.ClientID, AuthStyle: oauth.AuthStyle(s.AuthStyle), Dialect: oauth.Dialect(s.Dialect), Resource: s.Resource,
+	}
+}

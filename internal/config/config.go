@@ -1,0 +1,58 @@
+// Package config finds the places where the program keeps its data and its
+// configuration, and reads config.toml. Use [Load] first; it is all there is.
+//
+// Providers are not part of config.toml. Each has a file of its own in
+// [Config.ProvidersDir], which package provider reads.
+package config
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/usherauth/usher/internal/conffile"
+)
+
+// Config is where things are and what config.toml says. It is a plain value.
+type Config struct {
+	Dirs
+	// Serve holds the settings of the daemon.
+	Serve Serve
+}
+
+// Serve is the table [serve] of config.toml. A flag of the command wins over it.
+type Serve struct {
+	// Listen is the TCP address that the daemon listens on, as host:port; empty
+	// for the built-in default.
+	Listen string `toml:"listen"`
+}
+
+// document is config.toml.
+type document struct {
+	Serve Serve `toml:"serve"`
+}
+
+// Load finds the directories as [FindDirs] does and reads config.toml there. A
+// missing file means that every setting has its default. A key that is not
+// known, or a value of the wrong type, is a *[conffile.Error] that names its
+// place; the file is taken whole or not at all.
+func Load(getenv func(string) string) (Config, error) {
+	dirs, err := FindDirs(getenv)
+	if err != nil {
+		return Config{}, err
+	}
+	data, _, err := conffile.Read(dirs.ConfigFile, conffile.MaxSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{Dirs: dirs}, nil
+	}
+	if err != nil {
+		return Config{}, err
+	}
+	var doc document
+	if err := conffile.Decode(dirs.ConfigFile, data, &doc); err != nil {
+		return Config{}, err
+	}
+	if err := doc.Serve.check(); err != nil {
+		return Config{}, &conffile.Error{Path: dirs.ConfigFile, Key: "serve.listen", Problem: err.Error()}
+	}
+	return Config{Dirs: dirs, Serve: doc.Serve}, nil
+}

@@ -1,0 +1,92 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/usherauth/usher/internal/conffile"
+	"github.com/usherauth/usher/internal/config"
+)
+
+// env returns a getenv over the given variables alone.
+func env(vars map[string]string) func(string) string {
+	return func(name string) string { return vars[name] }
+}
+
+// load writes text as config.toml, unless it is empty, and loads it.
+func load(t *testing.T, text string) (config.Config, string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.toml")
+	if text != "" {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := config.Load(env(map[string]string{"USHER_HOME": dir, "USHER_CONFIG": file}))
+	return c, file, err
+}
+
+func TestLoad(t *testing.T) {
+	for _, test := range []struct{ name, text, listen string }{
+		{"missing file", "", ""},
+		{"only a comment", "# nothing yet\n", ""},
+		{"empty table", "[serve]\n", ""},
+		{"listen", "[serve]\nlisten = \"127.0.0.1:0\"\n", "127.0.0.1:0"},
+		{"listen on IPv6", "[serve]\nlisten = \"[::1]:4170\"\n", "[::1]:4170"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, file, err := load(t, test.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Dir(file)
+			want := config.Config{
+				Dirs:  config.Dirs{Home: dir, ConfigFile: file, ProvidersDir: filepath.Join(dir, "providers")},
+				Serve: config.Serve{Listen: test.listen},
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("Load (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadNamesTheMistake(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       conffile.Error
+	}{
+		{"unknown table", "[server]\n", conffile.Error{Line: 1, Column: 2, Key: "server", Problem: "unknown key; known are serve"}},
+		{"unknown key", "[serve]\n\nlisen = \"x\"\n", conffile.Error{Line: 3, Column: 1, Key: "serve.lisen", Problem: "unknown key; known are listen"}},
+		{"wrong type", "[serve]\nlisten = 4170\n", conffile.Error{Line: 2, Column: 10, Key: "serve.listen", Problem: "must be a string"}},
+		{"no port", "[serve]\nlisten = \"localhost\"\n", conffile.Error{Key: "serve.listen", Problem: "must be host:port, like 127.0.0.1:4170"}},
+		{"bad port", "[serve]\nlisten = \"localhost:http\"\n", conffile.Error{Key: "serve.listen", Problem: "port must be a number from 0 to 65535"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, file, err := load(t, test.text)
+			if diff := cmp.Diff(config.Config{}, got); diff != "" {
+				t.Errorf("Load returned something beside the error:\n%s", diff)
+			}
+			var mistake *conffile.Error
+			if !errors.As(err, &mistake) {
+				t.Fatalf("Load: got %v, want a *conffile.Error", err)
+			}
+			test.want.Path = file
+			if diff := cmp.Diff(test.want, *mistake); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadRefusesADirectory(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := config.Load(env(map[string]string{"USHER_HOME": dir, "USHER_CONFIG": dir})); err == nil {
+		t.Error("Load of a directory: got no error")
+	}
+}

@@ -1,0 +1,87 @@
+package provider
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/usherauth/usher/internal/conffile"
+)
+
+// Settings are what the file of a provider says, under the keys of the toml
+// tags. An empty string or 0 counts as not given; an empty array of scopes is
+// given, and means that none are asked for.
+type Settings struct {
+	// Base names the preset whose settings are the defaults of this one's. A
+	// file named like a preset has that preset as its base and says nothing.
+	Base string `toml:"base,omitempty"`
+	// Title is the provider's name for people; empty means its name.
+	Title string `toml:"title,omitempty"`
+	// Note is a sentence that a person should know before using it.
+	Note string `toml:"note,omitempty"`
+	// Issuer is the authorization server's identifier (RFC 8414 section 2).
+	// Endpoints that are not given are discovered there.
+	Issuer string `toml:"issuer,omitempty"`
+	// DeviceAuthorizationEndpoint is that of RFC 8628 section 3.1.
+	DeviceAuthorizationEndpoint string `toml:"device_authorization_endpoint,omitempty"`
+	// AuthorizationEndpoint is that of RFC 6749 section 3.1.
+	AuthorizationEndpoint string `toml:"authorization_endpoint,omitempty"`
+	// TokenEndpoint is that of RFC 6749 section 3.2.
+	TokenEndpoint string `toml:"token_endpoint,omitempty"`
+	// RevocationEndpoint is that of RFC 7009 section 2.
+	RevocationEndpoint string `toml:"revocation_endpoint,omitempty"`
+	// UserinfoEndpoint is that of OpenID Connect Core section 5.3.
+	UserinfoEndpoint string `toml:"userinfo_endpoint,omitempty"`
+	// ClientID is the OAuth client (RFC 6749 section 2.2).
+	ClientID string `toml:"client_id,omitempty"`
+	// ClientIDHelp tells where to get a client id.
+	ClientIDHelp string `toml:"client_id_help,omitempty"`
+	// ClientSecretFile is the absolute path of a file that holds the client
+	// secret and nothing else. The secret itself never stands here.
+	ClientSecretFile string `toml:"client_secret_file,omitempty"`
+	// AuthStyle is none, post or basic (see [oauth.AuthStyle]). It is never
+	// probed; without it, see [Provider.AuthStyle].
+	AuthStyle string `toml:"auth_style,omitempty"`
+	// Scopes are what a login asks for (RFC 6749 section 3.3).
+	Scopes []string `toml:"scopes,omitempty"`
+	// Dialect names the server's known deviations (see [oauth.Dialect]); empty
+	// means standard.
+	Dialect string `toml:"dialect,omitempty"`
+	// Resource is the resource indicator (RFC 8707 section 2) to ask for.
+	Resource string `toml:"resource,omitempty"`
+	// PollInterval, in seconds, is the least time between two polls. It only
+	// slows down: a longer interval that the server asks for stands.
+	PollInterval int `toml:"poll_interval,omitempty"`
+	// BaseURL is where API calls with the access token go.
+	BaseURL string `toml:"base_url,omitempty"`
+	// BaseURLRule is empty or resource_url, see [BaseURLRule].
+	BaseURLRule string `toml:"base_url_rule,omitempty"`
+}
+
+// over returns base with everything that s gives laid over it, and the keys
+// that s gives in the order of the fields. Base itself is kept from s.
+func (s Settings) over(base Settings) (merged Settings, given []string) {
+	if s.relocates() {
+		base.Issuer, base.BaseURL = "", ""
+		base.DeviceAuthorizationEndpoint, base.AuthorizationEndpoint, base.TokenEndpoint = "", "", ""
+		base.RevocationEndpoint, base.UserinfoEndpoint = "", ""
+	}
+	merged = base
+	merged.Base = ""
+	merged.Scopes = slices.Clone(base.Scopes)
+	from, to := reflect.ValueOf(s), reflect.ValueOf(&merged).Elem()
+	for i := range from.NumField() {
+		if from.Field(i).IsZero() {
+			continue
+		}
+		to.Field(i).Set(from.Field(i))
+		if key := conffile.Key(from.Type().Field(i)); key != "base" {
+			given = append(given, key)
+		}
+	}
+	return merged, given
+}
+
+// relocates reports whether s says in full where the server is.
+func (s Settings) relocates() bool {
+	return s.Issuer != "" || s.DeviceAuthorizationEndpoint != "" && s.TokenEndpoint != ""
+}
