@@ -1,0 +1,61 @@
+package login
+
+import (
+	"context"
+
+	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/oauth"
+)
+
+// Provider is how a device login talks to its provider. The registry has one
+// for every OAuth provider built in; a Go program may bring its own with
+// [Config.Providers].
+//
+// Both methods are called by one goroutine at a time per login, honour their
+// context, and make exactly one attempt. Their errors should be [oauth.Error]s,
+// which alone can end a login early; any other error counts as trouble on the
+// way and is never shown.
+type Provider interface {
+	// Start asks for a device authorization (RFC 8628 section 3.1). Without PKCE the
+	// result has no CodeVerifier.
+	Start(ctx context.Context, r oauth.DeviceRequest) (*oauth.DeviceAuthorization, error)
+	// Poll asks once whether the person has approved (RFC 8628 section 3.4).
+	Poll(ctx context.Context, g credential.DeviceGrant) (*oauth.Token, error)
+}
+
+// oauthProvider is the built-in [Provider]: the binding's endpoints.
+type oauthProvider struct{ client *oauth.Client }
+
+func (p oauthProvider) Start(ctx context.Context, r oauth.DeviceRequest) (*oauth.DeviceAuthorization, error) {
+	return p.client.AuthorizeDevice(ctx, r)
+}
+
+func (p oauthProvider) Poll(ctx context.Context, g credential.DeviceGrant) (*oauth.Token, error) {
+	return p.client.PollDevice(ctx, g.DeviceCode, g.CodeVerifier)
+}
+
+// provider returns what talks for l, from its binding and the client secret
+// that configuration holds for it now.
+func (r *Registry) provider(ctx context.Context, l credential.Login) (Provider, error) {
+	if p, ok := r.cfg.Providers[l.Key.Provider]; ok {
+		return p, nil
+	}
+	client, err := r.client(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	return oauthProvider{client}, nil
+}
+
+func (r *Registry) client(ctx context.Context, l credential.Login) (*oauth.Client, error) {
+	client := l.Binding.Client(r.cfg.HTTP, noSecret)
+	if r.cfg.ClientSecret == nil || l.Binding.AuthStyle == oauth.AuthNone {
+		return client, nil
+	}
+	secret, err := r.cfg.ClientSecret(ctx, l.Key, l.Binding)
+	if err != nil {
+		return nil, err
+	}
+	client.Secret = secret
+	return client, nil
+}

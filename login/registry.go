@@ -1,0 +1,320 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/secret"
+)
+
+// Times of the registry.
+const (
+	// Grace is how long an ended login stays readable.
+	Grace = 5 * time.Minute
+	// DefaultMaxActive is the default cap of live logins.
+	DefaultMaxActive = 4
+
+	startTimeout   = 30 * time.Second
+	pollTimeout    = 30 * time.Second
+	persistTimeout = 30 * time.Second
+	revokeTimeout  = 10 * time.Second
+	// watchPeriod is how often the store is looked at for what other
+	// processes did: their changes are seen within it.
+	watchPeriod = time.Second
+	sweepPeriod = 30 * time.Second
+)
+
+var noSecret secret.String
+
+// Config is what a [Registry] needs.
+type Config struct {
+	// Store keeps the logins and takes the credentials.
+	Store credential.Store
+	// HTTP makes the requests to providers; nil means oauth's hardened client.
+	HTTP *http.Client
+	// ClientSecret returns the client secret that configuration holds for a
+	// binding; nil if there never is one.
+	ClientSecret func(ctx context.Context, key credential.Key, b credential.Binding) (secret.String, error)
+	// Providers are in-process providers by provider name; others speak OAuth
+	// to the endpoints of the login's binding.
+	Providers map[string]Provider
+	// MaxActive caps the live logins of the store; 0 means [DefaultMaxActive].
+	MaxActive int
+	// Adopt makes the registry watch every login of the store, report what
+	// other processes do with them, and take over those whose owner died.
+	// Without it only logins that were started, joined or waited for here are
+	// looked after.
+	Adopt bool
+	// Observe is told of every transition, in order per login. It must return
+	// quickly and not call the registry; nil means nobody listens.
+	Observe func(Event)
+	// Received tells when a token arrived, on both clocks; nil means the wall
+	// clock alone.
+	Received func() credential.Instant
+	// AliasKey returns the key of the hash behind
+	// [credential.Credential.Alias]; nil makes no aliases.
+	AliasKey func() (secret.String, error)
+	// Log gets what a developer may want to know; nil means nothing is logged.
+	Log *slog.Logger
+}
+
+// Registry runs the logins of one store in this process. Its methods are safe
+// for concurrent use.
+type Registry struct {
+	cfg   Config
+	store credential.Store
+
+	ctx    context.Context // ends polls when Close gives up waiting
+	cancel context.CancelFunc
+	work   sync.WaitGroup // polls, settles and the watcher
+
+	mu       sync.Mutex
+	owner    credential.Owner          // this process's owner, made when first needed
+	entries  map[string]*entry         // login id -> what this process knows of it
+	starting map[credential.Key]*start // starts in flight, for others to share
+	watching bool
+	stop     chan struct{} // closed by Close: ends the watcher and all timers
+	stopped  bool
+}
+
+// New makes a registry. With [Config.Adopt] it begins to watch the store at once.
+func New(cfg Config) *Registry {
+	if cfg.MaxActive == 0 {
+		cfg.MaxActive = DefaultMaxActive
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(Event) {}
+	}
+	if cfg.Received == nil {
+		cfg.Received = func() credential.Instant { return credential.Instant{Wall: time.Now().Round(0)} }
+	}
+	r := &Registry{
+		cfg: cfg, store: cfg.Store,
+		entries:  map[string]*entry{},
+		starting: map[credential.Key]*start{},
+		stop:     make(chan struct{}),
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	if cfg.Adopt {
+		r.mu.Lock()
+		r.watchLocked()
+		r.mu.Unlock()
+	}
+	return r
+}
+
+// ErrClosed is returned by calls on a registry that was closed.
+var ErrClosed = errors.New("login registry is closed")
+
+// Close stops polling, waits until answers in flight are settled, and gives up
+// ownership: pending logins stay pending in the store, for another process to
+// claim. When ctx ends first, polls in flight are cut off.
+func (r *Registry) Close(ctx context.Context) error {
+	r.mu.Lock()
+	if !r.stopped {
+		r.stopped = true
+		close(r.stop)
+		for _, e := range r.entries {
+			e.stopTimer()
+		}
+	}
+	owner := r.owner
+	r.owner = nil
+	r.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() { r.work.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		r.cancel()
+		<-done
+	}
+	r.cancel()
+	if owner != nil {
+		return owner.Close()
+	}
+	return nil
+}
+
+// Get returns a login by id, or an error that wraps [credential.ErrNotFound].
+func (r *Registry) Get(ctx context.Context, id string) (Snapshot, error) {
+	if e := r.entry(id); e != nil {
+		if s := e.snapshot(); s.Status.Live() || e.isUnsaved() {
+			return s, nil
+		}
+	}
+	l, err := r.store.GetLogin(ctx, id)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return Snapshot{Login: l}, nil
+}
+
+// List returns every stored login, oldest first.
+func (r *Registry) List(ctx context.Context) ([]Snapshot, error) {
+	var all []Snapshot
+	for l, err := range r.store.ListLogins(ctx) {
+		if err != nil {
+			r.cfg.Log.Warn("unreadable login", "error", err)
+			continue
+		}
+		s := Snapshot{Login: l}
+		if e := r.entry(l.ID); e != nil {
+			if mine := e.snapshot(); mine.Version >= l.Version {
+				s = mine
+			}
+		}
+		all = append(all, s)
+	}
+	return all, ctx.Err()
+}
+
+// Wait returns the login when it has ended. A login of another process is
+// watched, and taken over should its owner die. When ctx ends first, Wait
+// returns the login as it is together with ctx's error.
+func (r *Registry) Wait(ctx context.Context, id string) (Snapshot, error) {
+	s, err := r.Get(ctx, id)
+	if err != nil || !s.Status.Live() {
+		return s, err
+	}
+	e := r.watch(s.Login)
+	defer e.unwatch()
+	for {
+		s, changed := e.wait()
+		if !s.Status.Live() {
+			return s, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return s, ctx.Err()
+		case <-r.stop:
+			return s, ErrClosed
+		}
+	}
+}
+
+// Cancel ends a pending login for by, a client id (empty if anonymous). An
+// ended login is left as it is. While its token is being stored a cancel is
+// only recorded: the result of the store decides.
+func (r *Registry) Cancel(ctx context.Context, id, by string) (Snapshot, error) {
+	s, err := r.Get(ctx, id)
+	if err != nil {
+		return s, err
+	}
+	e := r.watch(s.Login)
+	defer e.unwatch()
+	_, err = r.transition(ctx, e, by, func(l *credential.Login) bool {
+		switch l.Status {
+		case credential.LoginStarting, credential.LoginPending:
+			end(l, credential.LoginCancelled, nil)
+			return true
+		case credential.LoginPersisting:
+			if l.CancelAsked {
+				return false
+			}
+			l.CancelAsked, l.CancelledBy = true, by
+			return true
+		}
+		return false
+	})
+	return e.snapshot(), err
+}
+
+// Supersede cancels every live login of key, because the person logged out: a
+// login that has already won may not store its token any more. It returns the
+// logins that it ended or marked.
+func (r *Registry) Supersede(ctx context.Context, key credential.Key) ([]credential.Login, error) {
+	var hit []credential.Login
+	for l, err := range r.store.ListLogins(ctx) {
+		if err != nil || l.Key != key || !l.Status.Live() {
+			continue
+		}
+		e := r.watch(l)
+		won, err := r.transition(ctx, e, "", func(l *credential.Login) bool {
+			switch l.Status {
+			case credential.LoginStarting, credential.LoginPending:
+				l.Superseded = true
+				end(l, credential.LoginCancelled, nil)
+				return true
+			case credential.LoginPersisting:
+				was := l.Superseded
+				l.Superseded = true
+				return !was
+			}
+			return false
+		})
+		e.unwatch()
+		if err != nil {
+			return hit, fmt.Errorf("cancelling pending login: %w", err)
+		}
+		if won {
+			hit = append(hit, l)
+		}
+	}
+	return hit, ctx.Err()
+}
+
+// end turns l into an ended login, without code, link or token to hand out.
+func end(l *credential.Login, status credential.LoginStatus, f *credential.Failure) {
+	l.Status, l.Failure = status, f
+	l.Device, l.Won = nil, nil
+	l.EndedAt = time.Now().UTC().Round(0)
+}
+
+// ownerID returns the id of this process's owner, making one when needed.
+func (r *Registry) ownerID(ctx context.Context) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return "", ErrClosed
+	}
+	if r.owner == nil {
+		// Under the mutex although it is I/O: two owners would be one too
+		// many, and it happens once per process.
+		o, err := r.store.NewOwner(ctx)
+		if err != nil {
+			return "", fmt.Errorf("registering as owner of logins: %w", err)
+		}
+		r.owner = o
+	}
+	return r.owner.ID(), nil
+}
+
+func (r *Registry) entry(id string) *entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.entries[id]
+}
+
+// revoke hands a token back that must not be kept. Best effort: what it could
+// not do is in the event's hint.
+func (r *Registry) revoke(l credential.Login, c credential.Credential) string {
+	if _, inProcess := r.cfg.Providers[l.Key.Provider]; inProcess || l.Binding.Endpoints.Revocation == "" {
+		return "not revoked: the provider has no revocation endpoint"
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), revokeTimeout)
+	defer cancel()
+	client, err := r.client(ctx, l)
+	if err != nil {
+		return "not revoked: the client secret is not available"
+	}
+	token, hint := c.RefreshToken, "refresh_token"
+	if token.IsZero() {
+		token, hint = c.AccessToken, "access_token"
+	}
+	if err := client.Revoke(ctx, token, hint); err != nil {
+		return "revocation failed"
+	}
+	return "revoked"
+}

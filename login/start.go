@@ -1,0 +1,229 @@
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/oauth"
+)
+
+// Request asks for a login.
+type Request struct {
+	Key credential.Key
+	// Binding holds the provider's facts, resolved by the caller; it stays as
+	// it is for the life of the login and of its credential.
+	Binding credential.Binding
+	Scopes  []string
+	// PollInterval slows polling down; the provider's interval wins when longer.
+	PollInterval time.Duration
+	// Initiator is the client id that asks; empty if anonymous.
+	Initiator string
+	// Origin says who asks, as user@host, for the person who approves.
+	Origin string
+	// Extra are further parameters of the device authorization request.
+	Extra url.Values
+}
+
+// start is a start in flight, which later callers for the same key share.
+type start struct {
+	done   chan struct{}
+	login  credential.Login
+	joined bool
+	err    error
+}
+
+// Start starts a login, or joins the one that is live for the key already;
+// joined tells which. A start is never cut off by the caller that asked for
+// it, since others may have joined it: when ctx ends, the call returns and the
+// start goes on. Errors of the provider are [oauth.Error]s, and then nothing
+// remains; [credential.ErrTooManyLogins] means the cap is reached.
+func (r *Registry) Start(ctx context.Context, req Request) (s Snapshot, joined bool, err error) {
+	r.mu.Lock()
+	if r.stopped {
+		r.mu.Unlock()
+		return Snapshot{}, false, ErrClosed
+	}
+	f, shared := r.starting[req.Key]
+	if !shared {
+		f = &start{done: make(chan struct{})}
+		r.starting[req.Key] = f
+		r.work.Go(func() {
+			f.login, f.joined, f.err = r.startOrJoin(context.WithoutCancel(ctx), req)
+			r.mu.Lock()
+			delete(r.starting, req.Key)
+			r.mu.Unlock()
+			close(f.done)
+		})
+	}
+	r.mu.Unlock()
+
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return Snapshot{}, false, ctx.Err()
+	}
+	if f.err != nil {
+		return Snapshot{}, false, f.err
+	}
+	joined = shared || f.joined
+	s = Snapshot{Login: f.login}
+	if e := r.entry(f.login.ID); e != nil {
+		s = e.snapshot()
+	}
+	if joined && req.Initiator != s.Initiator {
+		r.cfg.Observe(Event{Type: Joined, Login: s.Login, By: req.Initiator})
+	}
+	return s, joined, nil
+}
+
+// startOrJoin starts a login, or joins the live one; a live one that turns out
+// to be over is not joined, hence the few tries.
+func (r *Registry) startOrJoin(ctx context.Context, req Request) (credential.Login, bool, error) {
+	for range 5 {
+		owner, err := r.ownerID(ctx)
+		if err != nil {
+			return credential.Login{}, false, err
+		}
+		now := time.Now()
+		l, err := r.store.CreateLogin(ctx, credential.Login{
+			ID: newID(), Key: req.Key, Method: credential.MethodDevice, Status: credential.LoginStarting,
+			Binding: req.Binding, Scopes: req.Scopes, Initiator: req.Initiator, Origin: req.Origin,
+			Owner: owner, CreatedAt: now.UTC().Round(0), ExpiresAt: now.Add(startTimeout).UTC().Round(0),
+		}, r.cfg.MaxActive)
+		switch {
+		case err == nil:
+			l, err = r.begin(ctx, l, req)
+			return l, false, err
+		case !errors.Is(err, credential.ErrLoginExists):
+			return credential.Login{}, false, err
+		}
+		if l, live, err := r.join(ctx, l); err != nil || live {
+			return l, true, err
+		}
+	}
+	return credential.Login{}, false, fmt.Errorf("starting login of %s: %w", req.Key, credential.ErrConflict)
+}
+
+// begin asks the provider for a device authorization for the stored login l,
+// makes it pending and arms its first poll, one interval from now.
+func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (credential.Login, error) {
+	e := r.watch(l)
+	defer e.unwatch()
+	e.mu.Lock()
+	e.owned = true
+	e.mu.Unlock()
+
+	auth, err := r.authorizeDevice(ctx, l, req)
+	if err != nil {
+		// Its id was never given to anyone, so nothing need remain.
+		_, _ = r.transition(ctx, e, "", func(l *credential.Login) bool {
+			if !l.Status.Live() {
+				return false
+			}
+			end(l, credential.LoginFailed, &credential.Failure{Code: "start_failed"})
+			return true
+		})
+		r.forget(ctx, l.ID)
+		return credential.Login{}, err
+	}
+
+	now := time.Now()
+	deadline := now.Add(auth.ExpiresIn)
+	won, err := r.transition(ctx, e, "", func(l *credential.Login) bool {
+		if l.Status != credential.LoginStarting {
+			return false // a logout was faster
+		}
+		l.Status = credential.LoginPending
+		l.Interval = max(auth.Interval, req.PollInterval)
+		l.ExpiresAt = deadline.UTC().Round(0)
+		l.Device = &credential.DeviceGrant{
+			DeviceCode: auth.DeviceCode, CodeVerifier: auth.CodeVerifier,
+			UserCode: auth.UserCode, VerificationURI: auth.VerificationURI,
+			VerificationURIComplete: auth.VerificationURIComplete,
+		}
+		return true
+	})
+	if err != nil {
+		r.forget(ctx, l.ID)
+		return credential.Login{}, err
+	}
+	if won {
+		e.mu.Lock()
+		e.deadline = deadline // with the monotonic clock, which no one can set
+		e.mu.Unlock()
+		r.arm(e, 0)
+	}
+	return e.snapshot().Login, nil
+}
+
+func (r *Registry) authorizeDevice(ctx context.Context, l credential.Login, req Request) (*oauth.DeviceAuthorization, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	p, err := r.provider(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	return p.Start(ctx, oauth.DeviceRequest{Scopes: l.Scopes, Extra: req.Extra})
+}
+
+// joinPoll is how often a joiner looks whether another process's start is
+// through; it is short because somebody waits for the link.
+const joinPoll = 100 * time.Millisecond
+
+// join waits until l, a live login, has a code to show, taking it over if its
+// owner is dead. live is false when l is over after all.
+func (r *Registry) join(ctx context.Context, l credential.Login) (_ credential.Login, live bool, err error) {
+	deadline := time.Now().Add(startTimeout + 5*time.Second)
+	tick := time.NewTicker(joinPoll)
+	defer tick.Stop()
+	for {
+		switch {
+		case !l.Status.Live():
+			return l, false, nil
+		case l.Status != credential.LoginStarting:
+			e := r.watch(l)
+			defer e.unwatch()
+			r.claim(ctx, e)
+			if s := e.snapshot(); s.Status.Live() {
+				return s.Login, true, nil
+			}
+			return l, false, nil
+		case time.Now().After(deadline):
+			return l, false, fmt.Errorf("joining login of %s: another process has been starting it for too long: %w", l.Key, credential.ErrConflict)
+		}
+		select {
+		case <-tick.C:
+		case <-r.stop:
+			return l, false, ErrClosed
+		}
+		if l, err = r.store.GetLogin(ctx, l.ID); errors.Is(err, credential.ErrNotFound) {
+			return l, false, nil
+		} else if err != nil {
+			return l, false, err
+		}
+	}
+}
+
+// forget drops a login that nobody was told of.
+func (r *Registry) forget(ctx context.Context, id string) {
+	r.mu.Lock()
+	delete(r.entries, id)
+	r.mu.Unlock()
+	if err := r.store.DeleteLogin(ctx, id); err != nil {
+		r.cfg.Log.Debug("deleting login that did not start", "login", id, "error", err)
+	}
+}
+
+// newID returns a random UUID of version 4 (RFC 9562 section 5.4).
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
