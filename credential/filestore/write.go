@@ -1,0 +1,178 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/internal/atomicfile"
+	"github.com/usherauth/usher/internal/filelock"
+)
+
+// Settle implements [credential.Store]. The credential is written first and
+// names the login as its grant, by which a later call recognises that only the
+// login is left to write. The lock of the logins is held throughout: a logout
+// marks the login either before, and nothing is stored, or after, and then it
+// finds the credential.
+func (s *Store) Settle(ctx context.Context, login credential.Login, cred credential.Credential) (credential.Login, credential.Credential, error) {
+	login, cred, err := s.settle(ctx, login, cred)
+	if err != nil {
+		return credential.Login{}, credential.Credential{}, fmt.Errorf("settling login %s: %w", login.ID, err)
+	}
+	return login, cred, nil
+}
+
+func (s *Store) settle(ctx context.Context, login credential.Login, cred credential.Credential) (credential.Login, credential.Credential, error) {
+	if cred.Key != login.Key {
+		return login, cred, fmt.Errorf("the credential is for %s, the login for %s", cred.Key, login.Key)
+	}
+	lock, err := s.lockLogins(ctx)
+	if err != nil {
+		return login, cred, err
+	}
+	defer lock.Release()
+	stored, err := s.readLogin(login.ID)
+	switch {
+	case err != nil:
+		return login, cred, err
+	case stored.Superseded:
+		return login, cred, credential.ErrSuperseded
+	case stored.Key != login.Key || stored.Status != credential.LoginPersisting || stored.Version != login.Version:
+		return login, cred, credential.ErrConflict
+	}
+	if cred, err = s.folder(login.Key).settle(ctx, login.ID, cred); err != nil {
+		return login, cred, err
+	}
+	login.Status = credential.LoginAuthorized
+	login.Device, login.Won = nil, nil
+	login.Version++
+	return login, cred, s.writeLogin(login)
+}
+
+// settle stores cred as the credential of grant, unless that has been done.
+func (f folder) settle(ctx context.Context, grant string, cred credential.Credential) (credential.Credential, error) {
+	writing, err := f.lockWrite(ctx)
+	if err != nil {
+		return cred, err
+	}
+	defer writing.Release()
+	now, err := f.load()
+	switch {
+	case err != nil:
+		return cred, err
+	case now.grant == grant && now.cred != nil:
+		return *now.cred, nil
+	case now.grant == grant: // stored before, and logged out since
+		return cred, credential.ErrSuperseded
+	}
+	cred.Grant = grant
+	cred.Generation = now.generation + 1
+	data, err := credential.Encode(cred)
+	if err != nil {
+		return cred, err
+	}
+	return cred, f.store(now, data)
+}
+
+// Update implements [credential.Store].
+func (s *Store) Update(ctx context.Context, cred credential.Credential, ifGeneration uint64) (credential.Credential, error) {
+	f := s.folder(cred.Key)
+	if err := f.update(ctx, &cred, ifGeneration); err != nil {
+		return credential.Credential{}, fmt.Errorf("updating credential %s: %w", cred.Key, err)
+	}
+	return cred, nil
+}
+
+func (f folder) update(ctx context.Context, cred *credential.Credential, ifGeneration uint64) error {
+	// Before the lock: a key that was never stored gets no folder.
+	if now, err := f.read(); err != nil {
+		return err
+	} else if err := now.check(ifGeneration); err != nil {
+		return err
+	}
+	writing, err := f.lockWrite(ctx)
+	if err != nil {
+		return err
+	}
+	defer writing.Release()
+	now, err := f.read()
+	if err != nil {
+		return err
+	}
+	if err := now.check(ifGeneration); err != nil {
+		return err
+	}
+	cred.Generation = ifGeneration + 1
+	data, err := credential.Encode(*cred)
+	if err != nil {
+		return err
+	}
+	return f.store(now, data)
+}
+
+// Delete implements [credential.Store]. Nothing secret of the credential is
+// left in its folder.
+func (s *Store) Delete(ctx context.Context, key credential.Key, ifGeneration uint64) error {
+	if err := s.delete(ctx, s.folder(key), ifGeneration); err != nil {
+		return fmt.Errorf("deleting credential %s: %w", key, err)
+	}
+	return nil
+}
+
+func (s *Store) delete(ctx context.Context, f folder, ifGeneration uint64) error {
+	// Before the locks: a key that was never stored gets no folder.
+	if now, err := f.read(); err != nil {
+		return err
+	} else if err := now.check(ifGeneration); err != nil {
+		return err
+	}
+	logins, err := s.lockLogins(ctx)
+	if err != nil {
+		return err
+	}
+	defer logins.Release()
+	writing, err := f.lockWrite(ctx)
+	if err != nil {
+		return err
+	}
+	defer writing.Release()
+	now, err := f.read()
+	if err != nil {
+		return err
+	}
+	if err := now.check(ifGeneration); err != nil {
+		return err
+	}
+	if err := s.supersede(f.key); err != nil {
+		return err
+	}
+	return f.bury(credential.Tombstone{Key: f.key, Grant: now.grant, Generation: now.generation + 1})
+}
+
+// bury replaces all there is by tomb.
+func (f folder) bury(tomb credential.Tombstone) error {
+	data, err := credential.EncodeTombstone(tomb)
+	if err != nil {
+		return err
+	}
+	if err := write(f.current(), data); err != nil {
+		return failure("removing a credential", f.path, err)
+	}
+	// From here on the credential is gone; what follows are its traces.
+	errs := []error{atomicfile.Write(f.previous(), data, 0o600), f.clearIntent()}
+	damaged, err := filepath.Glob(f.current() + ".corrupt-*")
+	errs = append(errs, err)
+	for _, path := range damaged {
+		errs = append(errs, remove(path))
+	}
+	// A rotation under way removes what it put aside itself, after it told the
+	// provider.
+	lock, free, err := filelock.TryAcquire(f.file("lock"))
+	errs = append(errs, err)
+	if free {
+		errs = append(errs, f.sweep(), f.clearSpill(), lock.Release())
+	}
+	return failure("removing the traces of a credential", f.path, errors.Join(errs...))
+}
