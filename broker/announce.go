@@ -1,0 +1,232 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/audit"
+	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/login"
+	"github.com/usherauth/usher/token"
+)
+
+// watchPeriod is how often a daemon looks for credentials that other processes
+// changed.
+const watchPeriod = time.Second
+
+// known is what was last told of a credential.
+type known struct {
+	generation  uint64
+	grant       string
+	alias       string
+	state       credential.State
+	refreshedAt time.Time
+}
+
+func knownOf(c credential.Credential) known {
+	return known{c.Generation, c.Grant, c.Alias, c.State, c.RefreshedAt}
+}
+
+// remember takes note of the stored credential without telling anyone.
+func (b *Broker) remember(ctx context.Context, key credential.Key) {
+	c, err := b.cfg.Store.Get(ctx, key)
+	if err != nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if k, ok := b.known[key]; !ok || k.generation < c.Generation {
+		b.known[key] = knownOf(c)
+	}
+}
+
+// announce tells what is new about c, once per generation, whoever changed it:
+// the events of credentials are derived from what is stored.
+func (b *Broker) announce(c credential.Credential) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old, had := b.known[c.Key]
+	if had && c.Generation <= old.generation {
+		return
+	}
+	b.known[c.Key] = knownOf(c)
+	view := credentialView(c)
+	// Appended under the mutex, so that events of one key keep their order.
+	tell := func(typ string) { b.events.Append(api.Event{Type: typ, Credential: &view}) }
+	switch {
+	case c.Grant != old.grant && (had || c.RefreshedAt.IsZero()):
+		tell(api.EventCredentialStored)
+		if had && old.alias != "" && c.Alias != "" && old.alias != c.Alias {
+			tell(api.EventCredentialAccountChanged)
+		}
+	case c.State == credential.NeedsLogin && old.state != credential.NeedsLogin:
+		tell(api.EventCredentialNeedsLogin)
+	case c.RefreshedAt.After(old.refreshedAt):
+		tell(api.EventCredentialRefreshed)
+	}
+}
+
+func (b *Broker) announceRemoved(key credential.Key) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old, had := b.known[key]
+	if !had {
+		return
+	}
+	delete(b.known, key)
+	b.events.Append(api.Event{Type: api.EventCredentialRemoved, Credential: &api.Credential{
+		Key: key.String(), Provider: key.Provider, Account: key.Account, Alias: old.alias,
+		Generation: old.generation + 1,
+	}})
+}
+
+// watchCredentials tells what other processes do to credentials. What is there
+// at the start is no news.
+func (b *Broker) watchCredentials() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	tick := time.NewTicker(watchPeriod)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		b.lookAtCredentials(ctx, first)
+		select {
+		case <-tick.C:
+		case <-b.stop:
+			return
+		}
+	}
+}
+
+func (b *Broker) lookAtCredentials(ctx context.Context, silent bool) {
+	b.mu.Lock()
+	gone := make(map[credential.Key]bool, len(b.known))
+	for key := range b.known {
+		gone[key] = true
+	}
+	b.mu.Unlock()
+	for c, err := range b.cfg.Store.List(ctx) {
+		if err != nil {
+			// One that cannot be read is not gone; which one it is, the error
+			// says only to people, so nothing is reported gone this time.
+			b.cfg.Log.Debug("unreadable credential", "error", err)
+			clear(gone)
+			continue
+		}
+		delete(gone, c.Key)
+		if silent {
+			b.remember(ctx, c.Key)
+		} else {
+			b.announce(c)
+		}
+	}
+	for key := range gone {
+		// Stored after the list was read? Then it is not gone.
+		if _, err := b.cfg.Store.Get(ctx, key); err != nil {
+			b.announceRemoved(key)
+		}
+	}
+}
+
+// onToken is told by the token manager.
+func (b *Broker) onToken(e token.Event) {
+	switch e.Type {
+	case token.Refreshed, token.NeedsLogin, token.Adopted:
+		b.announce(e.Credential)
+	case token.Removed:
+		b.announceRemoved(e.Credential.Key)
+	}
+	if status, ok := refreshStatus[e.Type]; ok {
+		b.record(audit.Record{
+			Action: audit.ActionRefresh, Status: status, Key: e.Credential.Key.String(),
+			Generation: e.Credential.Generation, ErrorKind: string(e.Credential.Cause),
+		})
+	}
+}
+
+// refreshStatus maps the manager's events to those worth an audit record.
+var refreshStatus = map[token.EventType]string{
+	token.Refreshed:  audit.StatusRefreshed,
+	token.NeedsLogin: audit.StatusNeedsLogin,
+	token.Superseded: audit.StatusSuperseded,
+}
+
+// record writes to the audit log. Its failing must not undo what was done, so
+// it is told to the operator and no more.
+func (b *Broker) record(r audit.Record) {
+	if err := b.cfg.Audit.Record(r); err != nil {
+		b.cfg.Log.Error("writing the audit log", "error", err)
+	}
+}
+
+// loginEvents maps the registry's events to those of the native surface.
+// Joined and LostSuccess are for the audit log alone.
+var loginEvents = map[login.EventType]string{
+	login.Started:    api.EventLoginStarted,
+	login.Throttled:  api.EventLoginThrottled,
+	login.Authorized: api.EventLoginAuthorized,
+	login.Denied:     api.EventLoginDenied,
+	login.Expired:    api.EventLoginExpired,
+	login.Failed:     api.EventLoginFailed,
+	login.Cancelled:  api.EventLoginCancelled,
+}
+
+// onLogin is told by the login registry.
+func (b *Broker) onLogin(e login.Event) {
+	if typ, ok := loginEvents[e.Type]; ok && e.Login.Status != credential.LoginStarting && !startFailed(e.Login) {
+		view := b.loginView(login.Snapshot{Login: e.Login}, public)
+		b.events.Append(api.Event{Type: typ, Login: &view})
+	}
+	if e.Credential != nil {
+		b.tokens.Forget(e.Credential.Key)
+		b.announce(*e.Credential)
+	}
+	if !e.Foreign {
+		b.auditLogin(e)
+	}
+}
+
+// startFailed reports whether nobody was ever told of l.
+func startFailed(l credential.Login) bool { return l.Interval == 0 && l.Failure != nil }
+
+func (b *Broker) auditLogin(e login.Event) {
+	r := audit.Record{
+		Action: audit.ActionLogin, Status: loginStatus[e.Type], Key: e.Login.Key.String(),
+		LoginID: e.Login.ID, ClientID: e.By, Hint: e.Hint,
+	}
+	if f := e.Login.Failure; f != nil {
+		r.ErrorKind = f.Code
+		if r.Hint == "" {
+			r.Hint = f.Hint
+		}
+	}
+	switch e.Type {
+	case login.Started:
+		r.ExpiresIn = time.Until(e.Login.ExpiresAt)
+	case login.Throttled:
+		r.Interval = e.Login.Interval
+	case login.LostSuccess:
+		r.ErrorKind = string(api.CodeLostSuccess)
+	case login.Joined:
+		by := e.Login.Initiator
+		if by == "" {
+			by = "(none)"
+		}
+		r.Hint = "take-over (per-provider singleton; original initiator=" + by + ")"
+	}
+	b.record(r)
+}
+
+// loginStatus maps the registry's events to the audit log's vocabulary, which
+// is that of the compatible surface: a denied login is a failed one there.
+var loginStatus = map[login.EventType]string{
+	login.Started:     audit.StatusStarted,
+	login.Joined:      audit.StatusStarted,
+	login.Throttled:   audit.StatusThrottled,
+	login.Authorized:  audit.StatusAuthorized,
+	login.Denied:      audit.StatusFailed,
+	login.Failed:      audit.StatusFailed,
+	login.LostSuccess: audit.StatusFailed,
+	login.Expired:     audit.StatusExpired,
+	login.Cancelled:   audit.StatusCancelled,
+}

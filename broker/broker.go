@@ -1,0 +1,131 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/usherauth/usher/audit"
+	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/event"
+	"github.com/usherauth/usher/login"
+	"github.com/usherauth/usher/oauth"
+	"github.com/usherauth/usher/provider"
+	"github.com/usherauth/usher/secret"
+	"github.com/usherauth/usher/token"
+)
+
+// Config is what a [Broker] is made of. Store and Providers are required.
+type Config struct {
+	// Store keeps credentials and logins. The broker does not close it.
+	Store credential.Store
+	// Providers says where logins happen.
+	Providers *provider.Catalogue
+	// HTTP makes all requests to providers; nil means oauth's hardened client.
+	HTTP *http.Client
+	// InProcess are device providers of the embedding Go program, by provider
+	// name; see [login.Provider].
+	InProcess map[string]login.Provider
+	// Daemon makes the broker watch the store: it takes over logins whose
+	// owner died and tells what other processes change, within a second.
+	Daemon bool
+	// MaxLogins caps the pending logins; 0 means [login.DefaultMaxActive].
+	MaxLogins int
+	// Origin names who asks for logins here, as user@host; shown to the person
+	// who approves. Empty says nothing.
+	Origin string
+	// AliasKey returns the key for account labels; nil makes none.
+	AliasKey func() (secret.String, error)
+	// Audit gets a record of every transition; nil records nothing.
+	Audit *audit.Writer
+	// Clock judges the validity of tokens; nil means the system's clocks.
+	Clock token.Clock
+	// Log gets what a developer may want to know; nil means nothing is logged.
+	Log *slog.Logger
+}
+
+// Broker is the assembled domain.
+type Broker struct {
+	cfg      Config
+	resolver *provider.Resolver
+	logins   *login.Registry
+	tokens   *token.Manager
+	events   *event.Log
+
+	watching sync.WaitGroup
+	stop     chan struct{}
+	once     sync.Once
+
+	mu    sync.Mutex
+	known map[credential.Key]known // what was last told of each credential
+}
+
+// New assembles a broker. With [Config.Daemon] it begins to watch the store.
+func New(cfg Config) *Broker {
+	if cfg.HTTP == nil {
+		cfg.HTTP = oauth.NewHTTPClient()
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = token.SystemClock()
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	b := &Broker{
+		cfg:      cfg,
+		resolver: &provider.Resolver{HTTP: cfg.HTTP},
+		events:   event.New(0),
+		stop:     make(chan struct{}),
+		known:    map[credential.Key]known{},
+	}
+	b.logins = login.New(login.Config{
+		Store: cfg.Store, HTTP: cfg.HTTP, Providers: cfg.InProcess,
+		ClientSecret: b.clientSecret, MaxActive: cfg.MaxLogins, Adopt: cfg.Daemon,
+		Observe: b.onLogin, Received: cfg.Clock.Now, AliasKey: cfg.AliasKey, Log: cfg.Log,
+	})
+	b.tokens = token.NewManager(token.Config{
+		Store: cfg.Store, HTTP: cfg.HTTP, Clock: cfg.Clock, Observe: b.onToken, Log: cfg.Log,
+		ClientSecret: func(ctx context.Context, c credential.Credential) (secret.String, error) {
+			return b.clientSecret(ctx, c.Key, c.Binding)
+		},
+	})
+	if cfg.Daemon {
+		b.watching.Go(b.watchCredentials)
+	}
+	return b
+}
+
+// Close ends the broker in order: no new work, answers of providers in flight
+// are settled and stored, then the owner of the logins is given up. ctx bounds
+// the waiting for polls; a rotation on its way is bounded by its own budget,
+// and is waited for as long as ctx allows.
+func (b *Broker) Close(ctx context.Context) error {
+	b.once.Do(func() { close(b.stop) })
+	b.watching.Wait()
+	return errors.Join(b.logins.Close(ctx), b.tokens.Close(ctx))
+}
+
+// Events is the log of what happens, for streams and watchers.
+func (b *Broker) Events() *event.Log { return b.events }
+
+// clientSecret returns the secret that configuration holds for a binding, only
+// while it still names the same client at the same issuer.
+func (b *Broker) clientSecret(_ context.Context, key credential.Key, bound credential.Binding) (secret.String, error) {
+	if bound.AuthStyle == oauth.AuthNone {
+		return secret.String{}, nil
+	}
+	p, err := b.cfg.Providers.Lookup(key.Provider)
+	if err != nil {
+		return secret.String{}, token.ErrProviderChanged
+	}
+	configured := credential.Binding{Endpoints: p.Endpoints, ClientID: p.ClientID}
+	if configured.Endpoints.Issuer == "" && configured.Endpoints.Token == "" {
+		return secret.String{}, token.ErrProviderChanged
+	}
+	if !bound.SameClient(configured) {
+		return secret.String{}, token.ErrProviderChanged
+	}
+	return p.ClientSecret()
+}

@@ -1,0 +1,131 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/audit"
+	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/oauth"
+	"github.com/usherauth/usher/secret"
+)
+
+// revokeTimeout bounds each request of a logout to the provider.
+const revokeTimeout = 15 * time.Second
+
+// Logout ends what key names: a pending login is cancelled, the tokens are
+// revoked at the provider (RFC 7009, refresh token first), and the credential is
+// removed for good. A revocation that fails does not keep the credential; it
+// is told in the result's Error.
+func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, error) {
+	key, err := credential.ParseKey(r.Key)
+	if err != nil {
+		return api.Logout{}, apiError(err, r.Key)
+	}
+	out := api.Logout{Key: key.String(), Revocation: api.RevocationNothing}
+	cancelled, err := b.logins.Supersede(ctx, key)
+	if err != nil {
+		return out, apiError(err, r.Key)
+	}
+	if len(cancelled) > 0 {
+		out.CancelledLogin = cancelled[0].ID
+	}
+	for {
+		c, err := b.cfg.Store.Get(ctx, key)
+		if errors.Is(err, credential.ErrNotFound) {
+			break
+		}
+		if err != nil {
+			return out, apiError(err, r.Key)
+		}
+		if r.KeepRemote {
+			out.Revocation = api.RevocationKept
+		} else {
+			out.Revocation, out.Error = b.revoke(ctx, c)
+		}
+		err = b.cfg.Store.Delete(ctx, key, c.Generation)
+		if errors.Is(err, credential.ErrConflict) {
+			continue // refreshed meanwhile: what is newer must be revoked too
+		}
+		if err != nil {
+			return out, apiError(err, r.Key)
+		}
+		out.Removed = true
+		break
+	}
+	b.tokens.Forget(key)
+	b.announceRemoved(key)
+	if out.Removed {
+		r := audit.Record{Action: audit.ActionLogout, Status: audit.StatusRemoved, Key: out.Key, Hint: "revocation: " + out.Revocation}
+		if out.Error != nil {
+			r.ErrorKind = string(out.Error.Code)
+		}
+		b.record(r)
+	}
+	return out, nil
+}
+
+// revoke revokes c's tokens at the provider and tells how that went.
+func (b *Broker) revoke(ctx context.Context, c credential.Credential) (string, *api.Failure) {
+	if c.Binding.Endpoints.Revocation == "" {
+		return api.RevocationUnsupported, nil
+	}
+	sec, err := b.clientSecret(ctx, c.Key, c.Binding)
+	if err != nil {
+		return api.RevocationFailed, &api.Failure{
+			Code: api.CodeProviderMismatch,
+			Hint: "the provider's configuration no longer has this client, so its tokens could not be revoked; revoke them at the provider",
+		}
+	}
+	client := c.Binding.Client(b.cfg.HTTP, sec)
+	result := api.RevocationNothing
+	for _, t := range []struct {
+		token secret.String
+		hint  string
+	}{{c.RefreshToken, "refresh_token"}, {c.AccessToken, "access_token"}} {
+		if t.token.IsZero() {
+			continue
+		}
+		err := revokeOnce(ctx, client, t.token, t.hint)
+		if oauth.CodeOf(err) == oauth.ErrorUnsupportedTokenType {
+			// RFC 7009 section 2.2.1: it cannot revoke this kind; ours to forget.
+			if result == api.RevocationNothing {
+				result = api.RevocationUnsupported
+			}
+			continue
+		}
+		if err != nil {
+			e := apiError(err, c.Key.String())
+			code := api.CodeRevocationLost
+			if e.Code == api.CodeProviderUnreachable {
+				code = api.CodeProviderUnreachable
+			}
+			return api.RevocationFailed, &api.Failure{Code: code, Hint: "revocation at the provider: " + e.Message}
+		}
+		result = api.RevocationRevoked
+	}
+	return result, nil
+}
+
+// revokeOnce revokes one token, and tries once more when the server asked for
+// it with 503 and a short Retry-After (RFC 7009 section 2.2.1).
+func revokeOnce(ctx context.Context, client *oauth.Client, token secret.String, hint string) error {
+	try := func() error {
+		ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
+		defer cancel()
+		return client.Revoke(ctx, token, hint)
+	}
+	err := try()
+	var e *oauth.Error
+	if !errors.As(err, &e) || e.Status != 503 || e.RetryAfter == 0 || e.RetryAfter > 5*time.Second {
+		return err
+	}
+	select {
+	case <-time.After(e.RetryAfter):
+		return try()
+	case <-ctx.Done():
+		return err
+	}
+}

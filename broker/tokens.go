@@ -1,0 +1,80 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/credential"
+)
+
+// Token returns a usable access token, refreshing it first if needed. An error
+// of [api.CodeLoginNeeded] means that only a person can help.
+func (b *Broker) Token(ctx context.Context, r api.TokenRequest) (api.Token, error) {
+	key, err := credential.ParseKey(r.Key)
+	if err != nil {
+		return api.Token{}, apiError(err, r.Key)
+	}
+	if r.MinTTL < 0 {
+		return api.Token{}, api.Errorf(api.CodeInvalidRequest, "min_ttl must not be negative")
+	}
+	t, err := b.tokens.Token(ctx, key, time.Duration(r.MinTTL)*time.Second)
+	if err != nil {
+		return api.Token{}, apiError(err, r.Key)
+	}
+	return api.Token{
+		AccessToken: t.AccessToken.Reveal(), TokenType: t.Type, ExpiresAt: utc(t.ExpiresAt),
+		Scopes: t.Scopes, BaseURL: b.baseURL(key, t.ResourceURL), Short: t.Short,
+	}, nil
+}
+
+// baseURL is where API calls go: what the provider named, read by the
+// configured rule, or what is configured. It is advice, so trouble with the
+// configuration only leaves it out.
+func (b *Broker) baseURL(key credential.Key, resourceURL string) string {
+	p, err := b.cfg.Providers.Lookup(key.Provider)
+	if err != nil {
+		return ""
+	}
+	base, err := p.APIBase(resourceURL)
+	if err != nil {
+		b.cfg.Log.Warn("the provider named an unusable place for API calls", "key", key.String(), "error", err)
+	}
+	return base
+}
+
+// Credentials returns every stored credential, in key order.
+func (b *Broker) Credentials(ctx context.Context) ([]api.Credential, error) {
+	views := []api.Credential{}
+	for c, err := range b.cfg.Store.List(ctx) {
+		if err != nil {
+			return nil, apiError(err, "")
+		}
+		views = append(views, credentialView(c))
+	}
+	return views, nil
+}
+
+// Credential returns the credential of key, or an error of
+// [api.CodeLoginNeeded] if there is none.
+func (b *Broker) Credential(ctx context.Context, key string) (api.Credential, error) {
+	k, err := credential.ParseKey(key)
+	if err != nil {
+		return api.Credential{}, apiError(err, key)
+	}
+	c, err := b.cfg.Store.Get(ctx, k)
+	if err != nil {
+		return api.Credential{}, apiError(err, key)
+	}
+	return credentialView(c), nil
+}
+
+// Providers returns every provider that is configured or built in, by name.
+func (b *Broker) Providers(context.Context) ([]api.Provider, error) {
+	listed := b.cfg.Providers.List()
+	views := make([]api.Provider, 0, len(listed))
+	for _, p := range listed {
+		views = append(views, providerView(p))
+	}
+	return views, nil
+}

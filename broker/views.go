@@ -1,0 +1,111 @@
+package broker
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/login"
+	"github.com/usherauth/usher/provider"
+)
+
+// reveal says whether a view of a login carries the code and the links.
+type reveal bool
+
+const (
+	public   reveal = false
+	revealed reveal = true
+)
+
+// loginView is the native view of a login.
+func (b *Broker) loginView(s login.Snapshot, show reveal) api.Login {
+	v := api.Login{
+		ID: s.ID, Key: s.Key.String(), Provider: s.Key.Provider, Account: s.Key.Account,
+		Method: string(s.Method), Status: string(s.Status), Scopes: s.Scopes, Origin: s.Origin,
+		CreatedAt: utc(s.CreatedAt), EndedAt: utc(s.EndedAt), Trouble: s.Trouble,
+	}
+	if s.Status.Live() {
+		v.Status = api.LoginPending
+		v.ExpiresAt = utc(s.ExpiresAt)
+		v.Interval = int((s.Interval + time.Second - 1) / time.Second)
+		if show && s.Device != nil {
+			v.UserCode = s.Device.UserCode
+			v.VerificationURI = s.Device.VerificationURI
+			v.VerificationURIComplete = s.Device.VerificationURIComplete
+		}
+	}
+	switch {
+	case s.Failure != nil:
+		v.Error = &api.Failure{Code: failureCode(s.Failure.Code), Hint: s.Failure.Hint}
+	case s.Status == credential.LoginCancelled:
+		v.Error = &api.Failure{Code: api.CodeCancelled, Hint: "the login was cancelled"}
+	}
+	return v
+}
+
+// failureCode is the error code of a stored failure.
+func failureCode(stored string) api.Code {
+	if stored == login.FailurePersist {
+		return api.CodeStoreFailure
+	}
+	return api.Code(stored)
+}
+
+func credentialView(c credential.Credential) api.Credential {
+	return api.Credential{
+		Key: c.Key.String(), Provider: c.Key.Provider, Account: c.Key.Account, Kind: string(c.Kind),
+		Alias: c.Alias, State: string(c.State), Cause: string(c.Cause), Scopes: c.Scopes,
+		ExpiresAt: utc(c.ExpiresAt()), RefreshedAt: utc(c.RefreshedAt), Generation: c.Generation,
+		NeedsLoginBy: utc(needsLoginBy(c)),
+	}
+}
+
+// needsLoginBy is when a person will be needed: at the end of the refresh
+// token, or of the access token when there is nothing to renew it with.
+func needsLoginBy(c credential.Credential) time.Time {
+	if c.State != credential.Active || c.Kind != credential.Refreshable {
+		return time.Time{}
+	}
+	if c.RefreshToken.IsZero() {
+		return c.ExpiresAt()
+	}
+	return c.RefreshExpiresAt
+}
+
+func providerView(p provider.Provider) api.Provider {
+	v := api.Provider{
+		Name: p.Name, Title: p.Title, Scopes: p.Scopes, ClientID: p.ClientID,
+		Methods: []string{string(credential.MethodDevice)}, Ready: true,
+	}
+	if err := p.Check(); err != nil {
+		v.Ready, v.Missing, v.Help = false, []string{"client_id"}, p.ClientIDHelp
+	}
+	return v
+}
+
+// utc is t as bodies show it: in UTC, without a monotonic reading and without
+// fractions of a second.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Second)
+}
+
+// contextParameter tells the provider who asks, so that a page which
+// understands it can show that to the person who approves. Others ignore a
+// parameter they do not know (RFC 6749 section 3.1).
+func contextParameter(origin string) url.Values {
+	user, host, ok := strings.Cut(origin, "@")
+	if !ok {
+		return nil
+	}
+	text, err := json.Marshal(map[string]string{"user": user, "host": host, "started": time.Now().UTC().Format(time.RFC3339)})
+	if err != nil {
+		return nil
+	}
+	return url.Values{"usher_context": {string(text)}}
+}
