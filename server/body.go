@@ -1,0 +1,108 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/usherauth/usher/api"
+)
+
+// The caps of request bodies. What is native is never larger than a few
+// hundred bytes; the other one is the contract's.
+const (
+	maxNativeBody = 64 << 10
+	maxCompatBody = 10 << 20
+)
+
+// bodyTimeout bounds the reading of a body: a client that sends slower than
+// this holds a connection for nothing.
+const bodyTimeout = 30 * time.Second
+
+// limitBody refuses a body that says it is too large, and has the reading of
+// any other fail where it gets too large. Extra handlers have limits of
+// their own.
+func limitBody(w http.ResponseWriter, r *http.Request, rt route) error {
+	limit := int64(maxCompatBody)
+	switch {
+	case rt.method == "":
+		return nil
+	case native(r):
+		limit = maxNativeBody
+	}
+	if r.ContentLength > limit {
+		return errTooLarge
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	return nil
+}
+
+// readBody reads the whole body within the gate's cap and bodyTimeout.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// Not every ResponseWriter can do it; those of a server can.
+	rc := http.NewResponseController(w)
+	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout))
+	defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+	body, err := io.ReadAll(r.Body)
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, errTooLarge
+	case err != nil:
+		return nil, api.Errorf(api.CodeInvalidRequest, "reading request body")
+	}
+	return body, nil
+}
+
+func isJSON(r *http.Request) bool {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && mediaType == typeJSON
+}
+
+// decode reads the JSON body of a native request into v. Fields that are not
+// known are ignored, so that newer clients can talk to older daemons.
+func decode(w http.ResponseWriter, r *http.Request, v any) error {
+	// Also what keeps a form of a web page from being taken for a request.
+	if !isJSON(r) {
+		return api.Errorf(api.CodeUnsupportedMedia, "request body must be application/json")
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) && wrong.Field != "" {
+			return api.Errorf(api.CodeInvalidRequest, "field %s of the request body is not of the right type", wrong.Field)
+		}
+		return api.Errorf(api.CodeInvalidRequest, "request body is not the JSON object that was expected")
+	}
+	return nil
+}
+
+// compatFields reads the body of a compatible request: the fields of an
+// object, by their exact names. Anything that is not JSON by its type, and
+// JSON that is no object, counts as an object without fields.
+func compatFields(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessage, error) {
+	if !isJSON(r) {
+		return nil, nil
+	}
+	body, err := readBody(w, r)
+	if err != nil || len(body) == 0 {
+		return nil, err
+	}
+	if !json.Valid(body) {
+		return nil, &compatError{http.StatusBadRequest, api.CompatError{Error: "Invalid JSON in request body"}}
+	}
+	var fields map[string]json.RawMessage
+	if strings.HasPrefix(strings.TrimSpace(string(body)), "{") {
+		if err := json.Unmarshal(body, &fields); err != nil {
+			return nil, err
+		}
+	}
+	return fields, nil
+}

@@ -1,0 +1,82 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+
+	"github.com/usherauth/usher/api"
+)
+
+// conn is an accepted connection. It gives its slot back when it is closed, and
+// speaks JSON where net/http does not: a request that net/http cannot parse
+// never reaches a handler, and is answered by it in plain text.
+type conn struct {
+	net.Conn
+	release func()
+	// recent is the beginning of what was read last; there is the request
+	// line when net/http refuses it.
+	recent []byte
+}
+
+// plainHead is how net/http goes on after the status line of its own refusals.
+// An answer of a handler never has this: it carries a date.
+const plainHead = "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.recent = append(c.recent[:0], p[:min(n, 2048)]...)
+	}
+	return n, err
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	status, _, found := bytes.Cut(p, []byte(plainHead))
+	if !found || !bytes.HasPrefix(status, []byte("HTTP/1.")) || bytes.Contains(status, []byte("\r\n")) {
+		return c.Conn.Write(p)
+	}
+	message := "Malformed request"
+	if line, _, _ := bytes.Cut(c.recent, []byte("\n")); badEscape(line) {
+		message = "Malformed URL encoding"
+	}
+	body, err := json.Marshal(api.CompatError{Error: message, Code: string(api.CodeInvalidRequest)})
+	if err != nil {
+		return 0, err
+	}
+	_, err = fmt.Fprintf(c.Conn, "%s\r\nContent-Type: %s\r\nX-Content-Type-Options: nosniff\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, typeCompatJSON, len(body), body)
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// badEscape reports whether a percent sign in line is not followed by two
+// hexadecimal digits (RFC 3986 section 2.1).
+func badEscape(line []byte) bool {
+	hex := func(i int) bool {
+		return i < len(line) && bytes.IndexByte([]byte("0123456789abcdefABCDEF"), line[i]) >= 0
+	}
+	for i, c := range line {
+		if c == '%' && !(hex(i+1) && hex(i+2)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *conn) Close() error {
+	defer c.release()
+	return c.Conn.Close()
+}
+
+// CloseWrite lets net/http end an answer without a reset, which could destroy
+// it on the way.
+func (c *conn) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/usherauth/usher/api"
+)
+
+// listCredentials is GET /v1/credentials.
+func (s *Server) listCredentials(w http.ResponseWriter, r *http.Request) error {
+	credentials, err := s.Broker.Credentials(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, r, http.StatusOK, api.CredentialList{Credentials: list(credentials)})
+}
+
+// getCredential is GET /v1/credentials/{provider}/{account}.
+func (s *Server) getCredential(w http.ResponseWriter, r *http.Request) error {
+	credential, err := s.Broker.Credential(r.Context(), key(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, r, http.StatusOK, credential)
+}
+
+// logout is DELETE /v1/credentials/{provider}/{account}. With
+// ?keep_remote=true nothing is revoked at the provider.
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
+	req := api.LogoutRequest{Key: key(r)}
+	if text := r.URL.Query().Get("keep_remote"); text != "" {
+		var err error
+		if req.KeepRemote, err = strconv.ParseBool(text); err != nil {
+			return api.Errorf(api.CodeInvalidRequest, "keep_remote must be true or false")
+		}
+	}
+	done, err := s.Broker.Logout(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, r, http.StatusOK, done)
+}
+
+// key is the key of a path, which is always two segments there.
+func key(r *http.Request) string { return r.PathValue("provider") + "/" + r.PathValue("account") }
+
+// token is POST /v1/token: an access token, refreshed first if need be.
+func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
+	var req api.TokenRequest
+	if err := decode(w, r, &req); err != nil {
+		return err
+	}
+	if req.MinTTL < 0 {
+		return api.Errorf(api.CodeInvalidRequest, "min_ttl must not be negative")
+	}
+	token, err := s.Broker.Token(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, r, http.StatusOK, token)
+}
+
+// listProviders is GET /v1/providers.
+func (s *Server) listProviders(w http.ResponseWriter, r *http.Request) error {
+	providers, err := s.Broker.Providers(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, r, http.StatusOK, api.ProviderList{Providers: list(providers)})
+}
