@@ -1,0 +1,63 @@
+# make test   installs what the tests need and runs everything
+# make build  the static binary, bin/usher
+# make lint   formatting, vet, staticcheck, module files
+# make fuzz   every fuzz target for FUZZTIME each (default 10s)
+# make docs   the generated documentation
+# make clean  removes what the other targets made
+
+FUZZTIME ?= 10s
+GO ?= go
+# The modules of this repository; the tools run first as they are the quickest.
+MODULES := tools . e2e
+PLATFORMS := linux darwin windows
+STATICCHECK := $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck
+
+# One recipe at a time: the summary of the tests must be the last line.
+.NOTPARALLEL:
+.PHONY: all build test setup lint fmt vet staticcheck modules unit fuzz docs clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/usher ./cmd/usher
+
+test: setup lint unit
+
+setup:
+	@tools/setup.sh
+
+lint: fmt modules vet staticcheck
+
+# Files that git does not know yet count too.
+fmt:
+	@files=$$(git ls-files -co --exclude-standard '*.go' | while read -r f; do [ -f "$$f" ] && echo "$$f"; done | xargs gofmt -l) || exit 1; \
+	if [ -n "$$files" ]; then echo "not formatted, run gofmt -w on:"; echo "$$files"; exit 1; fi
+
+modules:
+	@for m in $(MODULES); do \
+		echo "go mod tidy -diff, go mod verify: $$m"; \
+		(cd $$m && $(GO) mod tidy -diff && $(GO) mod verify >/dev/null) || exit 1; \
+	done
+
+# Without cgo, as there is no cross compiler and the binary has none.
+vet:
+	@for os in $(PLATFORMS); do \
+		echo "go vet: $$os"; \
+		CGO_ENABLED=0 GOOS=$$os $(GO) vet ./... || exit 1; \
+	done
+	@for m in tools e2e; do echo "go vet: $$m"; (cd $$m && $(GO) vet ./...) || exit 1; done
+
+staticcheck:
+	@for m in $(MODULES); do echo "staticcheck: $$m"; (cd $$m && $(STATICCHECK) ./...) || exit 1; done
+
+unit:
+	@CGO_ENABLED=1 $(GO) -C tools run ./testsum -root .. -allow testdata/allowed-skips.txt $(MODULES)
+
+fuzz:
+	@tools/fuzz.sh $(FUZZTIME)
+
+docs:
+	$(GO) -C tools run ./rfcdoc ..
+
+clean:
+	rm -rf bin e2e/node_modules
