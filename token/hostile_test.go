@@ -3,7 +3,6 @@ package token_test
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -12,39 +11,11 @@ import (
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/credential/memstore"
+	"github.com/usherauth/usher/internal/memhttp"
 	"github.com/usherauth/usher/oauth"
 	"github.com/usherauth/usher/oauth/oauthtest"
 	"github.com/usherauth/usher/token"
 )
-
-// pipes is a listener whose connections never leave the process, so that a
-// real server and client can run in a bubble.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { close(p.done); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
 
 // Whatever a server answers to a refresh, the stored credential is what it was
 // or holds a token that works.
@@ -65,20 +36,20 @@ func TestHostileRefreshAnswers(t *testing.T) {
 }
 
 func hostileRefresh(t *testing.T, c oauthtest.Case) {
-	listener := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+	network := memhttp.NewNetwork()
 	var seen, salvaged atomic.Int64
 	hostile := oauthtest.Handler(c)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen.Add(1)
 		hostile.ServeHTTP(w, r)
 	})}
-	go server.Serve(listener)
+	go server.Serve(network)
 	defer func() {
 		server.Close()
 		time.Sleep(time.Second) // in the bubble: a dripping answer notices at its next drop
 	}()
 	client := oauth.NewHTTPClient()
-	client.Transport.(*http.Transport).DialContext = listener.dial
+	client.Transport.(*http.Transport).DialContext = network.DialContext
 
 	store := memstore.New()
 	store.Intercept(func(op string, _ credential.Key) error {
