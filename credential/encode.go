@@ -2,6 +2,7 @@ package credential
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,11 @@ import (
 // none. Fields are only ever added; unknown ones are ignored on reading.
 
 const storedVersion = 1
+
+// ErrVersion is wrapped by the error for a stored form that a later version of
+// usher wrote. It is not damaged, and must be neither replaced nor worked
+// around.
+var ErrVersion = errors.New("written by a later version of usher")
 
 type storedBinding struct {
 	Issuer              string `json:"issuer,omitempty"`
@@ -224,14 +230,23 @@ func DecodeLogin(data []byte) (Login, error) {
 // of encoding/json can quote a value.
 func unmarshal(data []byte, into any) error {
 	if err := json.Unmarshal(data, into); err != nil {
+		var later struct {
+			Version int `json:"v"`
+		}
+		if json.Unmarshal(data, &later) == nil && later.Version > storedVersion {
+			return ErrVersion
+		}
 		return fmt.Errorf("not the JSON that usher writes (%d bytes)", len(data))
 	}
 	return nil
 }
 
 func (s *storedCredential) key() (Key, error) {
-	if s.Version != storedVersion {
-		return Key{}, fmt.Errorf("unknown format version %d; it was written by another version of usher", s.Version)
+	switch {
+	case s.Version > storedVersion:
+		return Key{}, fmt.Errorf("unknown format version %d: %w", s.Version, ErrVersion)
+	case s.Version != storedVersion:
+		return Key{}, fmt.Errorf("unknown format version %d", s.Version)
 	}
 	return ParseKey(s.Provider + "/" + s.Account)
 }

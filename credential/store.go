@@ -88,9 +88,10 @@ type Store interface {
 	NewOwner(ctx context.Context) (Owner, error)
 
 	// CreateLogin stores a new login unless the key has a live one: then it
-	// returns that one and ErrLoginExists. A live login in state starting
-	// whose owner is dead is replaced. ErrTooManyLogins if maxActive live
-	// logins exist already (0: no cap). It returns the login as stored.
+	// returns that one and ErrLoginExists. Logins in state starting whose
+	// owner is dead, of whatever key, do not count and are removed.
+	// ErrTooManyLogins if maxActive live logins exist already (0: no cap). It
+	// returns the login as stored.
 	CreateLogin(ctx context.Context, login Login, maxActive int) (Login, error)
 	// GetLogin returns a login by id, or ErrNotFound.
 	GetLogin(ctx context.Context, id string) (Login, error)

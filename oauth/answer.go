@@ -34,6 +34,13 @@ func (a *answer) parse() {
 	a.objectOK = a.parseErr == nil
 }
 
+// whole reads the body as JSON alone and reports whether it is an object, which says itself where it ends. A form does not.
+func (a *answer) whole() bool {
+	a.object, a.parseErr = parseObject(a.body)
+	a.objectOK = a.parseErr == nil
+	return a.objectOK
+}
+
 // malformed is the error for a success that cannot be used. What the server did is unknown.
 func (a *answer) malformed(op string, err error) *Error {
 	return &Error{Op: op, Outcome: Ambiguous, Kind: KindMalformed, Status: a.status, Err: err}

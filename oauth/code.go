@@ -27,7 +27,7 @@ type AuthCodeRequest struct {
 }
 
 // AuthCodeURL returns the link that a person opens to authorize the client (RFC 6749 section 4.1.1). A query that the
-// endpoint already has is kept. There is never a secret in it.
+// endpoint already has is kept. There is never a secret in it, and it may be shown as safetext.URL would show it.
 func (c *Client) AuthCodeURL(r AuthCodeRequest) (string, error) {
 	const op = "authorization request"
 	x := &call{op: op}
@@ -44,7 +44,11 @@ func (c *Client) AuthCodeURL(r AuthCodeRequest) (string, error) {
 	if err := c.checkAuthCode(r, x); err != nil {
 		return "", configError(op, "%w", err)
 	}
-	endpoint, query, _ := strings.Cut(c.Endpoints.Authorization, "?")
+	shown, err := safetext.URL(c.Endpoints.Authorization)
+	if err != nil {
+		return "", configError(op, "authorization endpoint: %w", err)
+	}
+	endpoint, query, _ := strings.Cut(shown, "?")
 	if query != "" {
 		query += "&"
 	}

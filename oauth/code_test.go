@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/usherauth/usher/internal/safetext"
 	"github.com/usherauth/usher/oauth"
 	"github.com/usherauth/usher/secret"
 )
@@ -227,5 +228,18 @@ func TestRFC9207_75_ErrorTextOfAnotherIssuerIsIgnored(t *testing.T) {
 	e := asError(t, err)
 	if !errors.Is(err, oauth.ErrIssuer) || e.Code != "" || e.Description != "" {
 		t.Errorf("got %v with code %q and description %q", err, e.Code, e.Description)
+	}
+}
+
+// The endpoint may come from a server's metadata, and people paste links into shells.
+func TestAuthCodeURLIsFitToBeShown(t *testing.T) {
+	c := codeClient
+	c.Endpoints.Authorization = "https://op.example/$(id)?x='$(id)'"
+	got, err := c.AuthCodeURL(codeRequest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown, err := safetext.URL(got); err != nil || shown != got {
+		t.Errorf("got %s, %v, want it as safetext shows it: %s", got, err, shown)
 	}
 }

@@ -20,6 +20,10 @@
 // returned even if a member beside it makes no sense, and a Warning says so. If a token endpoint answers with
 // success and there is no usable token, the raw answer is kept in Error.Body.
 //
-// Text chosen by the server never appears in Error.Error. Codes are checked, and descriptions are made printable by
-// safetext and left out if they repeat a secret of the request.
+// A JSON object that is complete is an answer, also where the connection breaks or goes silent behind it: asking again
+// would spend a token twice.
+//
+// Text chosen by the server never appears in Error.Error, but for the names in a certificate that was refused and the
+// status of a proxy that did not connect, before anything was sent and made printable by safetext. Codes are checked, and
+// descriptions are made printable too, and left out if they repeat a secret of the request.
 package oauth

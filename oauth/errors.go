@@ -80,7 +80,7 @@ var (
 )
 
 // Error is the one error type of this package. Its text names the operation and what happened, never anything that the
-// server chose beyond a checked error code. It is read-only after it was returned.
+// server chose beyond a checked error code and what the package comment names. It is read-only after it was returned.
 type Error struct {
 	// Op is the operation, for example "refresh" or "device authorization".
 	Op string

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -29,7 +30,7 @@ type object struct {
 }
 
 // parseObject reads one JSON object and nothing after it. A byte order mark is skipped, and invalid UTF-8 becomes
-// U+FFFD, which no token may hold.
+// U+FFFD, which no text may hold: a mangled token is worse than none.
 func parseObject(body []byte) (object, error) {
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	if !utf8.Valid(body) {
@@ -137,6 +138,9 @@ func (o object) text(name string) (string, error) {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return "", fmt.Errorf("%s is not a string", name)
+	}
+	if strings.ContainsRune(s, utf8.RuneError) {
+		return "", fmt.Errorf("%s is not valid UTF-8", name)
 	}
 	return s, nil
 }

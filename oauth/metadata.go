@@ -181,6 +181,10 @@ func parseMetadata(o object, issuer string) (*Metadata, error) {
 		if err := checkEndpoint(strings.TrimSuffix(member.name, "_endpoint"), *member.to); err != nil {
 			return nil, err
 		}
+		// Loopback is somebody else's machine to a server that is not on it.
+		if strings.HasPrefix(issuer, "https://") && !strings.HasPrefix(*member.to, "https://") {
+			return nil, fmt.Errorf("%s: link must begin with https://, as the issuer does", member.name)
+		}
 	}
 	if m.TokenEndpoint == "" {
 		return nil, missing("token_endpoint", nil)

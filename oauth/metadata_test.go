@@ -1,9 +1,11 @@
 package oauth_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -207,4 +209,22 @@ func TestDiscoverStopsAtAFault(t *testing.T) {
 	_, err := oauth.Discover(t.Context(), nil, srv.URL)
 	wantError(t, err, oauth.KindServer, oauth.Ambiguous, "")
 	srv.only(t)
+}
+
+// A server that is not on this machine has no business with what listens on it.
+func TestRFC8414_65_LoopbackIsForLoopbackIssuers(t *testing.T) {
+	for _, member := range []string{"token_endpoint", "device_authorization_endpoint", "revocation_endpoint", "jwks_uri"} {
+		srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			issuer := "https://" + r.Host
+			document := map[string]string{"issuer": issuer, "token_endpoint": issuer + "/token"}
+			document[member] = "http://127.0.0.1:1/x"
+			_ = json.NewEncoder(w).Encode(document)
+		}))
+		m, err := oauth.Discover(t.Context(), srv.Client(), srv.URL)
+		if m != nil {
+			t.Errorf("%s: got %+v, want it refused", member, m)
+		}
+		wantError(t, err, oauth.KindMalformed, oauth.Ambiguous, "")
+		srv.Close()
+	}
 }

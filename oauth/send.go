@@ -49,6 +49,9 @@ func send(ctx context.Context, hc *http.Client, op string, req *http.Request, st
 	}
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
+	case err != nil && a.whole():
+		// Nothing that counts is missing. To ask again with a token that is
+		// spent would be worse than any doubt about the rest.
 	case err != nil:
 		a.readErr = transportError(ctx, op, Ambiguous, false, err)
 		a.readErr.Status = a.status

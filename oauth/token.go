@@ -28,11 +28,15 @@ type Token struct {
 	RefreshLifetime time.Duration
 	// ResourceURL is where API calls go, which some servers name with the token; unchecked, empty if absent.
 	ResourceURL string
-	// Extra holds all members not named above as one JSON object, zero if there are none.
+	// Extra holds all members not named above as one JSON object, zero if there are none, or more than MaxExtra bytes
+	// of them.
 	Extra secret.String
 	// Warnings says what was odd about the answer.
 	Warnings []string
 }
+
+// MaxExtra bounds Token.Extra, in bytes, and what is made of several: it is stored with the token for as long as that lives.
+const MaxExtra = 64 << 10
 
 // RefreshRequest is what a refresh asks for (RFC 6749 section 6).
 type RefreshRequest struct {
@@ -217,6 +221,10 @@ func (o object) extra(warn *warnings) secret.String {
 	text, err := json.Marshal(rest)
 	if err != nil {
 		warn.add("further members cannot be kept")
+		return secret.String{}
+	}
+	if len(text) > MaxExtra {
+		warn.add("further members are longer than %d bytes: left out", MaxExtra)
 		return secret.String{}
 	}
 	return secret.New(string(text))

@@ -357,3 +357,16 @@ func TestParseAuthStyleAndDialect(t *testing.T) {
 		}
 	}
 }
+
+func TestExtraIsBounded(t *testing.T) {
+	for size, kept := range map[int]bool{oauth.MaxExtra - 100: true, oauth.MaxExtra: false} {
+		srv := says(t, 200, `{"access_token":"at-1","token_type":"Bearer","expires_in":60,"x":"`+strings.Repeat("x", size)+`"}`)
+		tok, err := srv.client().Refresh(t.Context(), oldToken)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tok.Extra.IsZero() == kept || (len(tok.Warnings) == 0) != kept {
+			t.Errorf("%d bytes: kept %d, warnings %q, want kept %v", size, tok.Extra.Len(), tok.Warnings, kept)
+		}
+	}
+}

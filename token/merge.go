@@ -53,7 +53,7 @@ func merge(old credential.Credential, t *oauth.Token, now credential.Instant) cr
 }
 
 // mergeExtra lays the members of one JSON object over those of another. What
-// is no object is left out.
+// is no object is left out, and so is the old one where both are too much.
 func mergeExtra(old, newer secret.String) secret.String {
 	if newer.IsZero() {
 		return old
@@ -69,7 +69,7 @@ func mergeExtra(old, newer secret.String) secret.String {
 		members[name] = value
 	}
 	merged, err := json.Marshal(members)
-	if err != nil {
+	if err != nil || len(merged) > oauth.MaxExtra {
 		return newer
 	}
 	return secret.New(string(merged))

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -75,5 +76,15 @@ func TestMergeExtra(t *testing.T) {
 		if got := mergeExtra(secret.New(tt.old), secret.New(tt.newer)).Reveal(); got != tt.want {
 			t.Errorf("mergeExtra(%s, %s) = %s, want %s", tt.old, tt.newer, got, tt.want)
 		}
+	}
+}
+
+// Members that are new with each answer must not add up for ever.
+func TestMergedExtraIsBounded(t *testing.T) {
+	half := strings.Repeat("x", oauth.MaxExtra/2)
+	old := credential.Credential{Extra: secret.New(`{"a":"` + half + `"}`)}
+	newer := secret.New(`{"b":"` + half + `"}`)
+	if got := merge(old, &oauth.Token{Extra: newer}, received).Extra; !got.Equal(newer) {
+		t.Errorf("merged Extra has %d bytes, want the newer one alone", got.Len())
 	}
 }

@@ -110,6 +110,10 @@ func testStartingReplaced(t *testing.T, f fixture) {
 	if _, err := f.CreateLogin(f.ctx, sampleLogin(github, "l1", owner.ID()), 0); err != nil {
 		t.Fatal(err)
 	}
+	// Of another key, whose person may never come back.
+	if _, err := f.CreateLogin(f.ctx, sampleLogin(credential.Key{Provider: "p", Account: "a"}, "l0", owner.ID()), 0); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := f.CreateLogin(f.ctx, sampleLogin(github, "l2", ""), 0); !errors.Is(err, credential.ErrLoginExists) {
 		t.Errorf("CreateLogin while the owner lives = %v, want ErrLoginExists", err)
 	}
@@ -122,8 +126,10 @@ func testStartingReplaced(t *testing.T, f fixture) {
 	if err != nil || got.ID != "l2" {
 		t.Errorf("CreateLogin after the owner died = %q, %v, want l2", got.ID, err)
 	}
-	if _, err := f.GetLogin(f.ctx, "l1"); !errors.Is(err, credential.ErrNotFound) {
-		t.Errorf("GetLogin of the replaced login = %v, want ErrNotFound", err)
+	for _, id := range []string{"l0", "l1"} {
+		if _, err := f.GetLogin(f.ctx, id); !errors.Is(err, credential.ErrNotFound) {
+			t.Errorf("GetLogin of the abandoned login %s = %v, want ErrNotFound", id, err)
+		}
 	}
 	got.Status = credential.LoginPending // has a code somebody may approve: not replaced
 	if _, err := f.UpdateLogin(f.ctx, got, got.Version); err != nil {
@@ -227,8 +233,9 @@ func testUpdateLoginRace(t *testing.T, f fixture) {
 }
 
 func testListLogins(t *testing.T, f fixture) {
+	owner := f.owner(t).ID()
 	for i, age := range []time.Duration{2, 3, 1} {
-		l := sampleLogin(credential.Key{Provider: "p", Account: fmt.Sprint(i)}, fmt.Sprint("l", i), "")
+		l := sampleLogin(credential.Key{Provider: "p", Account: fmt.Sprint(i)}, fmt.Sprint("l", i), owner)
 		l.CreatedAt = start.Add(-age * time.Minute)
 		if _, err := f.CreateLogin(f.ctx, l, 0); err != nil {
 			t.Fatal(err)

@@ -2,12 +2,15 @@ package filestore_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/secret"
 )
 
 func TestDamagedCredentialFallsBack(t *testing.T) {
@@ -16,7 +19,7 @@ func TestDamagedCredentialFallsBack(t *testing.T) {
 		"truncated":    func(raw string) string { return raw[:len(raw)/2] },
 		"a BOM":        func(raw string) string { return "\ufeff" + raw },
 		"zeros":        func(raw string) string { return strings.Repeat("\x00", len(raw)) },
-		"too large":    func(raw string) string { return raw + strings.Repeat(" ", 2<<20) },
+		"too large":    func(raw string) string { return raw + strings.Repeat(" ", 33<<20) },
 		"another JSON": func(string) string { return `{"access_token":"canary"}` },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,5 +206,123 @@ func TestFailedCommitCanBeRepeated(t *testing.T) {
 	}
 	if n := countFiles(t, filepath.Join(folder(dir, github), "spill"), "canary"); n != 0 {
 		t.Errorf("spill holds %d answers after the repeated Commit, want none", n)
+	}
+}
+
+// A record of a later version is not damaged: its predecessor's refresh token
+// is spent, and whoever sent it would lose the login.
+func TestLaterVersionIsLeftAlone(t *testing.T) {
+	for name, later := range map[string]string{
+		"known shape":   `{"v":2,"provider":"github","account":"default","generation":3,"access_token":"canary"}`,
+		"another shape": `{"v":2,"provider":{"name":"github"},"tokens":["canary"]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := open(t, dir)
+			cred := update(t, s, login(t, s, github, "l1"), "2")
+			overwrite(t, current(dir, github), later)
+			l := pending(github, "l2")
+			l.Status = credential.LoginPersisting
+			l, err := s.CreateLogin(t.Context(), l, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for call, do := range map[string]func() error{
+				"Get":           func() error { _, err := s.Get(t.Context(), github); return err },
+				"BeginRotation": func() error { _, err := s.BeginRotation(t.Context(), github, 0); return err },
+				"Update":        func() error { _, err := s.Update(t.Context(), cred, cred.Generation); return err },
+				"Delete":        func() error { return s.Delete(t.Context(), github, cred.Generation) },
+				"Settle":        func() error { _, _, err := s.Settle(t.Context(), l, sample(github, "x")); return err },
+			} {
+				err := do()
+				if !isStoreError(err, folder(dir, github)) || !errors.Is(err, credential.ErrVersion) || strings.Contains(err.Error(), "canary") {
+					t.Errorf("%s = %v, want an *Error that wraps ErrVersion", call, err)
+				}
+			}
+			if raw, err := os.ReadFile(current(dir, github)); err != nil || string(raw) != later {
+				t.Errorf("the record is now %q, %v", raw, err)
+			}
+		})
+	}
+}
+
+// What was stored must be readable, however much a provider answered: a record
+// too large to read would be answered by the one before, with its spent token.
+func TestLargeAnswersAreReadBack(t *testing.T) {
+	s := open(t, t.TempDir())
+	cred := login(t, s, github, "l1")
+	r := begin(t, s)
+	defer r.Release(false)
+	next := sample(github, "next")
+	next.AccessToken = secret.New(strings.Repeat("&", 1<<20)) // six bytes of JSON each
+	next.RefreshToken, next.IDToken = next.AccessToken, next.AccessToken
+	next, err := r.Commit(t.Context(), next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(t.Context(), github); err != nil || !got.Equal(next) || got.Generation != cred.Generation+1 {
+		t.Errorf("Get = generation %d, %v, want %d as committed", got.Generation, err, next.Generation)
+	}
+}
+
+// A Delete that fails has deleted nothing, and no copy is left behind by one
+// that succeeded.
+func TestFailedDeleteDeletesNothing(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	cred := update(t, s, login(t, s, github, "l1"), "2")
+	previous := filepath.Join(folder(dir, github), "cred.prev")
+	if err := errors.Join(os.Remove(previous), os.Mkdir(previous, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), github, cred.Generation); !isStoreError(err, folder(dir, github)) {
+		t.Errorf("Delete = %v, want an *Error that names the folder", err)
+	}
+	if got, err := s.Get(t.Context(), github); err != nil || !got.Equal(cred) {
+		t.Errorf("Get = generation %d, %v, want the credential still", got.Generation, err)
+	}
+	if err := os.Remove(previous); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), github, cred.Generation); err != nil {
+		t.Errorf("repeated Delete = %v", err)
+	}
+	if n := countFiles(t, dir, "canary"); n != 0 {
+		t.Errorf("%d files hold a secret after the repeated Delete, want none", n)
+	}
+}
+
+// Behind a captive portal every attempt brings an answer to keep.
+func TestFewRawAnswersAreKept(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	login(t, s, github, "l1")
+	spill := filepath.Join(folder(dir, github), "spill")
+	r := begin(t, s)
+	defer r.Release(false)
+	for i := range 20 {
+		if err := r.Salvage(t.Context(), secret.New(fmt.Sprintf("answer %02d", i))); err != nil {
+			t.Fatal(err)
+		}
+		// Older than the next one on any file system.
+		for _, name := range names(t, spill) {
+			path := filepath.Join(spill, name)
+			if raw, err := os.ReadFile(path); err != nil {
+				t.Fatal(err)
+			} else if string(raw) == fmt.Sprintf("answer %02d", i) {
+				at := time.Unix(int64(1e9+i), 0)
+				if err := os.Chtimes(path, at, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if got := names(t, spill); len(got) != 8 {
+		t.Errorf("spill holds %d answers, want 8", len(got))
+	}
+	for _, text := range []string{"answer 12", "answer 19"} {
+		if countFiles(t, spill, text) != 1 {
+			t.Errorf("%s is gone, want the newest kept", text)
+		}
 	}
 }

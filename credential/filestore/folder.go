@@ -117,10 +117,14 @@ func (f folder) loadPrevious() (record, error) {
 	return prev, nil
 }
 
-// decode reads a stored form. Contents that belong to another folder are an
-// [Error]; any other error means damaged.
+// decode reads a stored form. Contents that belong to another folder or a
+// later version are an [Error]; any other error means damaged.
 func (f folder) decode(raw []byte) (record, error) {
 	cred, tomb, err := credential.Decode(raw)
+	if errors.Is(err, credential.ErrVersion) {
+		// The token in cred.prev may be spent.
+		return record{}, &Error{Op: "reading a credential", Path: f.path, Err: err}
+	}
 	if err != nil {
 		return record{}, err
 	}

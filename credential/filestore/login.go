@@ -43,17 +43,18 @@ func (s *Store) createLogin(ctx context.Context, login credential.Login, maxActi
 		case l.ID == login.ID:
 			return credential.Login{}, fmt.Errorf("%w: the id is taken", credential.ErrConflict)
 		case !l.Status.Live():
+			continue
+		}
+		abandoned, err := s.abandoned(l)
+		switch {
+		case err != nil:
+			return credential.Login{}, err
+		case abandoned:
+			replaced = append(replaced, l.ID)
 		case l.Key != login.Key:
 			active++
 		default:
-			alive, err := s.alive(l.Owner)
-			if err != nil {
-				return credential.Login{}, err
-			}
-			if alive || l.Status != credential.LoginStarting {
-				return cloneLogin(l), credential.ErrLoginExists
-			}
-			replaced = append(replaced, l.ID)
+			return cloneLogin(l), credential.ErrLoginExists
 		}
 	}
 	if maxActive > 0 && active >= maxActive {
@@ -71,6 +72,16 @@ func (s *Store) createLogin(ctx context.Context, login credential.Login, maxActi
 		}
 	}
 	return login, nil
+}
+
+// abandoned reports whether the provider was never heard for l, nor ever will
+// be: nobody claims a login that only starts.
+func (s *Store) abandoned(l credential.Login) (bool, error) {
+	if l.Status != credential.LoginStarting {
+		return false, nil
+	}
+	alive, err := s.alive(l.Owner)
+	return !alive, err
 }
 
 // GetLogin implements [credential.Store].

@@ -216,8 +216,11 @@ func (r *rotation) write(data []byte) error {
 }
 
 func (r *rotation) Salvage(ctx context.Context, raw secret.String) error {
-	_, err := r.f.writeSpill("raw-"+newID(), []byte(raw.Reveal()))
-	return err
+	if _, err := r.f.writeSpill(rawPrefix+newID(), []byte(raw.Reveal())); err != nil {
+		return err
+	}
+	r.f.pruneRaw()
+	return nil
 }
 
 func (r *rotation) Discard(ctx context.Context) error {

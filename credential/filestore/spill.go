@@ -3,7 +3,10 @@ package filestore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/usherauth/usher/credential"
@@ -12,6 +15,31 @@ import (
 
 // Names in spill/: an answer is <generation>-<digest of the spent refresh
 // token>-<random>.json, an answer that could not be understood raw-<random>.
+
+const rawPrefix = "raw-"
+
+// maxRaw is how many answers that could not be understood are kept: behind a
+// captive portal every attempt to refresh brings one.
+const maxRaw = 8
+
+// pruneRaw removes the oldest raw answers above maxRaw, as far as it can; what
+// it leaves, the next call finds. The caller holds lock.
+func (f folder) pruneRaw() {
+	entries, err := readDir(f.spill())
+	if err != nil {
+		return
+	}
+	var raw []fs.FileInfo
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && strings.HasPrefix(entry.Name(), rawPrefix) {
+			raw = append(raw, info)
+		}
+	}
+	slices.SortFunc(raw, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
+	for _, info := range raw[min(maxRaw, len(raw)):] {
+		_ = os.Remove(filepath.Join(f.spill(), info.Name()))
+	}
+}
 
 // keepAside durably puts next into spill/: the answer to the refresh token of
 // from. It returns the file's path.

@@ -18,9 +18,11 @@ import (
 	"github.com/usherauth/usher/internal/filelock"
 )
 
-// maxFile bounds what is read of any file of the store. Records are a few KiB;
-// anything near this is not ours.
-const maxFile = 1 << 20
+// maxFile bounds what is read of any file of the store. Records are a few KiB,
+// but a record that was written must be readable: the strings of a credential
+// may come from several answers of 1 MiB each, and JSON makes up to six bytes
+// of one.
+const maxFile = 32 << 20
 
 // Store is a [credential.Store] in a folder. Make one with [Open]. Any number
 // of Stores, in any number of processes, may be open on one folder.
@@ -151,8 +153,8 @@ func readDir(path string) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-// isDir reports whether path exists; anything but a folder is an error. It is
-// asked before a folder is opened, because opening a named pipe would wait.
+// isDir reports whether path exists; anything but a folder, a link to one
+// included, is an error.
 func isDir(path string) (bool, error) {
 	info, err := os.Lstat(path)
 	switch {

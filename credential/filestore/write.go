@@ -157,11 +157,16 @@ func (f folder) bury(tomb credential.Tombstone) error {
 	if err != nil {
 		return err
 	}
+	// The copy goes first: nobody deletes a deleted credential again, so a copy
+	// that a killed Delete left would stay.
+	if err := atomicfile.Write(f.previous(), data, 0o600); err != nil {
+		return failure("removing the previous credential", f.path, err)
+	}
 	if err := write(f.current(), data); err != nil {
 		return failure("removing a credential", f.path, err)
 	}
 	// From here on the credential is gone; what follows are its traces.
-	errs := []error{atomicfile.Write(f.previous(), data, 0o600), f.clearIntent()}
+	errs := []error{f.clearIntent()}
 	damaged, err := filepath.Glob(f.current() + ".corrupt-*")
 	errs = append(errs, err)
 	for _, path := range damaged {

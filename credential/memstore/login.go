@@ -48,14 +48,14 @@ func (s *Store) CreateLogin(ctx context.Context, login credential.Login, maxActi
 	if s.logins[login.ID] != nil {
 		return credential.Login{}, fmt.Errorf("creating login %s: %w: the id is taken", login.ID, credential.ErrConflict)
 	}
-	active, replaced := 0, ""
+	active, replaced := 0, []string(nil)
 	for _, l := range s.allLoginsLocked() {
 		switch {
 		case !l.Status.Live():
+		case l.Status == credential.LoginStarting && !s.owners[l.Owner]:
+			replaced = append(replaced, l.ID)
 		case l.Key != login.Key:
 			active++
-		case l.Status == credential.LoginStarting && !s.owners[l.Owner]:
-			replaced = l.ID
 		default:
 			return l, fmt.Errorf("creating login of %s: %w", login.Key, credential.ErrLoginExists)
 		}
@@ -68,7 +68,9 @@ func (s *Store) CreateLogin(ctx context.Context, login credential.Login, maxActi
 	if err != nil {
 		return credential.Login{}, err
 	}
-	delete(s.logins, replaced)
+	for _, id := range replaced {
+		delete(s.logins, id)
+	}
 	return stored, nil
 }
 

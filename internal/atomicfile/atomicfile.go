@@ -66,7 +66,7 @@ func Stage(path string, perm fs.FileMode, reserve int64) (*Staged, error) {
 }
 
 func (s *Staged) prepare(perm fs.FileMode, size int64) (err error) {
-	if s.root, err = os.OpenRoot(filepath.Dir(s.path)); err != nil {
+	if s.root, err = openDir(filepath.Dir(s.path)); err != nil {
 		return err
 	}
 	if err := checkTarget(s.root, filepath.Base(s.path)); err != nil {

@@ -74,7 +74,7 @@ func Sweep(dir string) error {
 }
 
 func sweep(dir string) error {
-	root, err := os.OpenRoot(dir)
+	root, err := openDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

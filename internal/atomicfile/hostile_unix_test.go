@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/usherauth/usher/internal/atomicfile"
 )
@@ -298,4 +299,27 @@ func shortTempDir(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// A pipe in the place of the folder is refused; opening it would wait for ever.
+func TestAFolderThatIsAPipeIsRefused(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func() error{
+		"Sweep": func() error { return atomicfile.Sweep(pipe) },
+		"Write": func() error { return atomicfile.Write(filepath.Join(pipe, "file"), nil, 0o600) },
+	} {
+		done := make(chan error, 1)
+		go func() { done <- call() }()
+		select {
+		case err := <-done:
+			if !errors.Is(err, syscall.ENOTDIR) {
+				t.Errorf("%s = %v, want ENOTDIR", name, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s waits for a writer of the pipe", name)
+		}
+	}
 }

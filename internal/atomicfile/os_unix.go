@@ -20,6 +20,10 @@ func openNoFollow(path string) (*os.File, error) {
 	return f, err
 }
 
+// openDir opens the directory path. The dot makes the kernel refuse anything
+// else before it opens it: opening a named pipe would wait for a writer.
+func openDir(path string) (*os.Root, error) { return os.OpenRoot(path + "/.") }
+
 func linkCount(info fs.FileInfo) uint64 {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

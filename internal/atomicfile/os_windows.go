@@ -18,6 +18,8 @@ func openNoFollow(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
+func openDir(path string) (*os.Root, error) { return os.OpenRoot(path) }
+
 // linkCount is always one: Windows does not tell it with a file's other facts.
 func linkCount(fs.FileInfo) uint64 { return 1 }
 

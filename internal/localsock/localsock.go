@@ -35,12 +35,15 @@ const maxPath = 100
 
 // Path returns where the socket of the data folder home is: daemon.sock within
 // it or, when that is too long for an address, a name in runtimeDir made from
-// a hash of home. Two spellings of home that filepath.Clean makes equal give the
+// a hash of home; an empty runtimeDir means os.TempDir. Two spellings of home that filepath.Clean makes equal give the
 // same path; the caller makes home absolute.
 func Path(home, runtimeDir string) string {
 	home = filepath.Clean(home)
 	if path := filepath.Join(home, "daemon.sock"); len(path) <= maxPath {
 		return path
+	}
+	if runtimeDir == "" {
+		runtimeDir = os.TempDir()
 	}
 	sum := sha256.Sum256([]byte(home))
 	return filepath.Join(runtimeDir, "usher-"+hex.EncodeToString(sum[:8])+".sock")

@@ -32,6 +32,9 @@ func TestPath(t *testing.T) {
 	if again := localsock.Path(longest+"x"+root, run); again != hashed {
 		t.Errorf("Path of the same home = %q, want %q", again, hashed)
 	}
+	if got := localsock.Path(longest+"x", ""); !filepath.IsAbs(got) {
+		t.Errorf("Path without a runtime directory = %q, want an absolute one", got)
+	}
 	if other := localsock.Path(longest+"y", run); other == hashed {
 		t.Errorf("Path of another home is the same: %q", other)
 	}
