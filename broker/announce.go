@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/usherauth/usher/api"
@@ -22,10 +23,11 @@ type known struct {
 	alias       string
 	state       credential.State
 	refreshedAt time.Time
+	removed     bool // generation is that of the tombstone
 }
 
 func knownOf(c credential.Credential) known {
-	return known{c.Generation, c.Grant, c.Alias, c.State, c.RefreshedAt}
+	return known{generation: c.Generation, grant: c.Grant, alias: c.Alias, state: c.State, refreshedAt: c.RefreshedAt}
 }
 
 // remember takes note of the stored credential without telling anyone.
@@ -67,32 +69,37 @@ func (b *Broker) announce(c credential.Credential) {
 	}
 }
 
-func (b *Broker) announceRemoved(key credential.Key) {
+// announceRemoved tells that the credential of key is gone. last is its last
+// generation, 0 if only what was told of it is known. What is removed stays
+// known, so that who read it before does not tell of it as new.
+func (b *Broker) announceRemoved(key credential.Key, last uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old, had := b.known[key]
-	if !had {
+	switch {
+	case last > old.generation:
+	case !had || old.removed:
 		return
+	default:
+		last = old.generation
 	}
-	delete(b.known, key)
+	b.known[key] = known{generation: last + 1, removed: true}
 	b.events.Append(api.Event{Type: api.EventCredentialRemoved, Credential: &api.Credential{
 		Key: key.String(), Provider: key.Provider, Account: key.Account, Alias: old.alias,
-		Generation: old.generation + 1,
+		Generation: last + 1,
 	}})
 }
 
 // watchCredentials tells what other processes do to credentials. What is there
 // at the start is no news.
-func (b *Broker) watchCredentials() {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+func (b *Broker) watchCredentials(ctx context.Context) {
 	tick := time.NewTicker(watchPeriod)
 	defer tick.Stop()
 	for first := true; ; first = false {
 		b.lookAtCredentials(ctx, first)
 		select {
 		case <-tick.C:
-		case <-b.stop:
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -101,8 +108,10 @@ func (b *Broker) watchCredentials() {
 func (b *Broker) lookAtCredentials(ctx context.Context, silent bool) {
 	b.mu.Lock()
 	gone := make(map[credential.Key]bool, len(b.known))
-	for key := range b.known {
-		gone[key] = true
+	for key, k := range b.known {
+		if !k.removed {
+			gone[key] = true
+		}
 	}
 	b.mu.Unlock()
 	for c, err := range b.cfg.Store.List(ctx) {
@@ -121,9 +130,9 @@ func (b *Broker) lookAtCredentials(ctx context.Context, silent bool) {
 		}
 	}
 	for key := range gone {
-		// Stored after the list was read? Then it is not gone.
-		if _, err := b.cfg.Store.Get(ctx, key); err != nil {
-			b.announceRemoved(key)
+		// Stored after the list was read, or not readable? Then it is not gone.
+		if _, err := b.cfg.Store.Get(ctx, key); errors.Is(err, credential.ErrNotFound) {
+			b.announceRemoved(key, 0)
 		}
 	}
 }
@@ -134,7 +143,7 @@ func (b *Broker) onToken(e token.Event) {
 	case token.Refreshed, token.NeedsLogin, token.Adopted:
 		b.announce(e.Credential)
 	case token.Removed:
-		b.announceRemoved(e.Credential.Key)
+		b.announceRemoved(e.Credential.Key, 0)
 	}
 	if status, ok := refreshStatus[e.Type]; ok {
 		b.record(audit.Record{
@@ -173,21 +182,21 @@ var loginEvents = map[login.EventType]string{
 
 // onLogin is told by the login registry.
 func (b *Broker) onLogin(e login.Event) {
-	if typ, ok := loginEvents[e.Type]; ok && e.Login.Status != credential.LoginStarting && !startFailed(e.Login) {
+	if e.Credential != nil {
+		b.tokens.Forget(e.Credential.Key) // before anyone can act on the event
+	}
+	// A login without an interval never was pending: nobody was told of it.
+	if typ, ok := loginEvents[e.Type]; ok && e.Login.Interval > 0 {
 		view := b.loginView(login.Snapshot{Login: e.Login}, public)
 		b.events.Append(api.Event{Type: typ, Login: &view})
 	}
 	if e.Credential != nil {
-		b.tokens.Forget(e.Credential.Key)
 		b.announce(*e.Credential)
 	}
 	if !e.Foreign {
 		b.auditLogin(e)
 	}
 }
-
-// startFailed reports whether nobody was ever told of l.
-func startFailed(l credential.Login) bool { return l.Interval == 0 && l.Failure != nil }
 
 func (b *Broker) auditLogin(e login.Event) {
 	r := audit.Record{

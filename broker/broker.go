@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/audit"
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/event"
@@ -55,8 +56,7 @@ type Broker struct {
 	events   *event.Log
 
 	watching sync.WaitGroup
-	stop     chan struct{}
-	once     sync.Once
+	stop     context.CancelFunc // ends the watching
 
 	mu    sync.Mutex
 	known map[credential.Key]known // what was last told of each credential
@@ -77,9 +77,10 @@ func New(cfg Config) *Broker {
 		cfg:      cfg,
 		resolver: &provider.Resolver{HTTP: cfg.HTTP},
 		events:   event.New(0),
-		stop:     make(chan struct{}),
 		known:    map[credential.Key]known{},
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.stop = cancel
 	b.logins = login.New(login.Config{
 		Store: cfg.Store, HTTP: cfg.HTTP, Providers: cfg.InProcess,
 		ClientSecret: b.clientSecret, MaxActive: cfg.MaxLogins, Adopt: cfg.Daemon,
@@ -92,19 +93,26 @@ func New(cfg Config) *Broker {
 		},
 	})
 	if cfg.Daemon {
-		b.watching.Go(b.watchCredentials)
+		b.watching.Go(func() { b.watchCredentials(ctx) })
 	}
 	return b
 }
 
-// Close ends the broker in order: no new work, answers of providers in flight
-// are settled and stored, then the owner of the logins is given up. ctx bounds
-// the waiting for polls; a rotation on its way is bounded by its own budget,
-// and is waited for as long as ctx allows.
+// Close ends the broker: it takes no new work, and waits until the answers of
+// providers that are on their way are stored. When ctx ends first, polls are
+// cut off and rotations are given up; see [login.Registry.Close] and
+// [token.Manager.Close].
 func (b *Broker) Close(ctx context.Context) error {
-	b.once.Do(func() { close(b.stop) })
+	b.stop()
 	b.watching.Wait()
-	return errors.Join(b.logins.Close(ctx), b.tokens.Close(ctx))
+	// Side by side: neither may use up the time of the other, or take new work
+	// while the other is waited for.
+	var wg sync.WaitGroup
+	var tokens error
+	wg.Go(func() { tokens = b.tokens.Close(ctx) })
+	logins := b.logins.Close(ctx)
+	wg.Wait()
+	return errors.Join(logins, tokens)
 }
 
 // Events is the log of what happens, for streams and watchers.
@@ -127,5 +135,10 @@ func (b *Broker) clientSecret(_ context.Context, key credential.Key, bound crede
 	if !bound.SameClient(configured) {
 		return secret.String{}, token.ErrProviderChanged
 	}
-	return p.ClientSecret()
+	sec, err := p.ClientSecret()
+	if err != nil {
+		return secret.String{}, api.Errorf(api.CodeProviderIncomplete, "%w", err).
+			WithHint("check: usher provider show %s", key.Provider)
+	}
+	return sec, nil
 }

@@ -363,24 +363,23 @@ func TestDaemonTellsWhatOthersDoWithinASecond(t *testing.T) {
 		daemon := w.broker(func(c *broker.Config) { c.Daemon, c.Audit = true, nil })
 		synctest.Wait()
 		sub := daemon.Events().Subscribe("")
-		next := func(want string) {
+		// Logins and credentials are looked at apart, so nothing orders the
+		// events of one by those of the other.
+		next := func(want ...string) {
 			t.Helper()
 			ctx, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond)
 			defer cancel()
-			for {
+			for len(want) > 0 {
 				e, err := sub.Next(ctx)
 				if err != nil {
-					t.Fatalf("no %s: %v", want, err)
+					t.Fatalf("no %v: %v", want, err)
 				}
-				if e.Type == want {
-					return
-				}
+				want = slices.DeleteFunc(want, func(typ string) bool { return typ == e.Type })
 			}
 		}
 		cli := w.broker()
 		w.login(cli, "sandbox")
-		next(api.EventLoginAuthorized)
-		next(api.EventCredentialStored)
+		next(api.EventLoginAuthorized, api.EventCredentialStored)
 		if _, err := daemon.Token(t.Context(), api.TokenRequest{Key: "sandbox"}); err != nil {
 			t.Fatal(err)
 		}
@@ -516,7 +515,10 @@ func TestProvidersTellWhatIsMissing(t *testing.T) {
 }
 
 // plain is the provider of an embedding program, without PKCE.
-type plain struct{ polls int }
+type plain struct {
+	polls int
+	life  time.Duration // of the access token; 0 for none named
+}
 
 func (*plain) Start(context.Context, oauth.DeviceRequest) (*oauth.DeviceAuthorization, error) {
 	return &oauth.DeviceAuthorization{
@@ -530,7 +532,7 @@ func (p *plain) Poll(_ context.Context, g credential.DeviceGrant) (*oauth.Token,
 	if p.polls < 3 {
 		return nil, errors.New("provider text that nobody may see")
 	}
-	return &oauth.Token{AccessToken: secret.New("at"), Type: "Bearer"}, nil
+	return &oauth.Token{AccessToken: secret.New("at"), Type: "Bearer", Lifetime: p.life}, nil
 }
 
 func TestInProcessProvider(t *testing.T) {
@@ -555,6 +557,56 @@ func TestInProcessProvider(t *testing.T) {
 		}
 		if strings.Contains(string(text)+w.auditLog(), "nobody may see") {
 			t.Error("provider text escaped")
+		}
+	})
+}
+
+func TestTokenThatCannotBeRenewedNeedsALoginWhenItEnds(t *testing.T) {
+	inWorld(t, sandbox.Config{}, func(t *testing.T, w *world) {
+		b := w.broker(func(c *broker.Config) {
+			c.InProcess = map[string]login.Provider{"plain": &plain{polls: 2, life: time.Hour}}
+		})
+		w.login(b, "plain")
+		state := func() (string, string) {
+			c, err := b.Credential(t.Context(), "plain")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c.State, c.Cause
+		}
+		if s, cause := state(); s != api.StateActive || cause != "" {
+			t.Errorf("fresh: %s, %s", s, cause)
+		}
+		time.Sleep(time.Hour)
+		if s, cause := state(); s != api.StateNeedsLogin || cause != string(credential.CauseNoRefreshToken) {
+			t.Errorf("ended: %s, %s", s, cause)
+		}
+		if status, err := b.AuthStatus(t.Context()); err != nil || status.Providers[0].Status != "error" {
+			t.Errorf("AuthStatus = %+v, %v", status, err)
+		}
+	})
+}
+
+func TestOnlyProvidersThatShowItAreToldWhoAsks(t *testing.T) {
+	inWorld(t, sandbox.Config{}, func(t *testing.T, w *world) {
+		_, err := provider.Open(w.dir, credential.CheckName).Add(provider.Spec{Name: "corp", Settings: provider.Settings{
+			Issuer: "http://127.0.0.1:9400", ClientID: "cli",
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := w.broker(func(c *broker.Config) { c.Origin = "me@box" })
+		for _, key := range []string{"sandbox", "corp"} {
+			w.login(b, key)
+		}
+		told := map[bool]int{}
+		for _, r := range w.as.RecordWithSecrets().Requests {
+			if r.Endpoint == "device" {
+				told[strings.Contains(string(r.Raw.Body), "usher_context")]++
+			}
+		}
+		if told[true] != 1 || told[false] != 1 {
+			t.Errorf("told %d, not told %d; want one each", told[true], told[false])
 		}
 	})
 }

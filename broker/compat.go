@@ -90,7 +90,8 @@ func deviceFlow(s login.Snapshot, clientID string) api.DeviceFlow {
 	default:
 		v.Status, v.ErrorKind = api.FlowError, failureKind(s.Failure)
 	}
-	if s.Failure != nil {
+	// The contract has no hint for its own clock and its own disk.
+	if s.Failure != nil && v.Status == api.FlowError && v.ErrorKind != login.FailurePersist {
 		v.Hint = s.Failure.Hint
 	}
 	return v
@@ -117,7 +118,10 @@ func (b *Broker) AuthStatus(ctx context.Context) (api.AuthStatus, error) {
 	}
 	for c, err := range b.cfg.Store.List(ctx) {
 		if err != nil {
-			return v, apiError(err, "")
+			// One that cannot be read must not hide the others from a client
+			// that only wants to start a login.
+			b.cfg.Log.Warn("unreadable credential", "error", err)
+			continue
 		}
 		v.Providers = append(v.Providers, authProvider(c))
 	}
@@ -160,9 +164,9 @@ func authProvider(c credential.Credential) api.AuthProvider {
 		Kind: "auth_provider", Status: "ok", ProviderID: c.Key.String(),
 		ExpiresAt: millis(c.ExpiresAt()), AccountAlias: c.Alias,
 	}
-	if c.State == credential.NeedsLogin {
+	if state, cause := stateOf(c); state == credential.NeedsLogin {
 		v.Status = "error"
-		v.Error = "login needed: " + string(c.Cause)
+		v.Error = "login needed: " + string(cause)
 		v.Hint = "start a new login for " + c.Key.String()
 	}
 	return v

@@ -35,6 +35,10 @@ func apiError(err error, key string) *api.Error {
 	switch {
 	case errors.As(err, &already):
 		return already
+	case errors.Is(err, login.ErrClosed), errors.Is(err, token.ErrClosed):
+		return api.Errorf(api.CodeDaemonStopping, "%w", err)
+	case errors.Is(err, context.Canceled): // whatever it interrupted
+		return api.Errorf(api.CodeInterrupted, "interrupted")
 	case errors.Is(err, credential.ErrInvalidKey):
 		return api.Errorf(api.CodeInvalidKey, "%w", err).
 			WithHint("a key is provider or provider/account, such as github or github/work")
@@ -63,12 +67,10 @@ func apiError(err error, key string) *api.Error {
 			WithHint("finish or cancel one of them, or wait until they expire")
 	case errors.Is(err, credential.ErrConflict), errors.Is(err, credential.ErrLoginExists):
 		return api.Errorf(api.CodeConflict, "%w", err).WithHint("try again")
-	case errors.Is(err, login.ErrClosed), errors.Is(err, token.ErrClosed):
-		return api.Errorf(api.CodeDaemonStopping, "%w", err)
+	case errors.Is(err, login.ErrProvider):
+		return api.Errorf(api.CodeProviderRefused, "%w", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return api.Errorf(api.CodeTimeout, "timed out")
-	case errors.Is(err, context.Canceled):
-		return api.Errorf(api.CodeInterrupted, "interrupted")
 	}
 	// What is left comes from the store: it names the file and the trouble.
 	return api.Errorf(api.CodeStoreFailure, "%w", err).

@@ -63,7 +63,9 @@ func (b *Broker) request(ctx context.Context, key credential.Key, r api.StartLog
 		req.Scopes = p.Scopes
 	}
 	req.PollInterval = p.PollInterval
-	req.Extra = contextParameter(req.Origin)
+	if p.TellContext {
+		req.Extra = contextParameter(req.Origin)
+	}
 	req.Binding = credential.Binding{
 		Endpoints: at.Endpoints, ClientID: p.ClientID, AuthStyle: at.AuthStyle,
 		Dialect: p.Dialect, Resource: p.Resource,

@@ -17,8 +17,8 @@ const revokeTimeout = 15 * time.Second
 
 // Logout ends what key names: a pending login is cancelled, the tokens are
 // revoked at the provider (RFC 7009, refresh token first), and the credential is
-// removed for good. A revocation that fails does not keep the credential; it
-// is told in the result's Error.
+// removed for good. A revocation that fails, or is cut off by ctx, does not keep
+// the credential; it is told in the result's Error.
 func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, error) {
 	key, err := credential.ParseKey(r.Key)
 	if err != nil {
@@ -32,6 +32,7 @@ func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, e
 	if len(cancelled) > 0 {
 		out.CancelledLogin = cancelled[0].ID
 	}
+	var last uint64 // generation of what was removed
 	for {
 		c, err := b.cfg.Store.Get(ctx, key)
 		if errors.Is(err, credential.ErrNotFound) {
@@ -45,18 +46,19 @@ func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, e
 		} else {
 			out.Revocation, out.Error = b.revoke(ctx, c)
 		}
-		err = b.cfg.Store.Delete(ctx, key, c.Generation)
+		// What was revoked must not stay, even if the caller has gone.
+		err = b.cfg.Store.Delete(context.WithoutCancel(ctx), key, c.Generation)
 		if errors.Is(err, credential.ErrConflict) {
 			continue // refreshed meanwhile: what is newer must be revoked too
 		}
 		if err != nil {
 			return out, apiError(err, r.Key)
 		}
-		out.Removed = true
+		out.Removed, last = true, c.Generation
 		break
 	}
 	b.tokens.Forget(key)
-	b.announceRemoved(key)
+	b.announceRemoved(key, last)
 	if out.Removed {
 		r := audit.Record{Action: audit.ActionLogout, Status: audit.StatusRemoved, Key: out.Key, Hint: "revocation: " + out.Revocation}
 		if out.Error != nil {

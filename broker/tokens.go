@@ -22,6 +22,7 @@ func (b *Broker) Token(ctx context.Context, r api.TokenRequest) (api.Token, erro
 	if err != nil {
 		return api.Token{}, apiError(err, r.Key)
 	}
+	logHandedOut(b.cfg.Log, key, t)
 	return api.Token{
 		AccessToken: t.AccessToken.Reveal(), TokenType: t.Type, ExpiresAt: utc(t.ExpiresAt),
 		Scopes: t.Scopes, BaseURL: b.baseURL(key, t.ResourceURL), Short: t.Short,

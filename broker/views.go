@@ -54,10 +54,22 @@ func failureCode(stored string) api.Code {
 	return api.Code(stored)
 }
 
+// stateOf is c's state as people see it: what cannot be renewed needs a login
+// once its token has ended, although nothing was stored about that.
+func stateOf(c credential.Credential) (credential.State, credential.Cause) {
+	end := c.ExpiresAt()
+	if c.State == credential.Active && c.Kind == credential.Refreshable && c.RefreshToken.IsZero() &&
+		!end.IsZero() && !time.Now().Before(end) {
+		return credential.NeedsLogin, credential.CauseNoRefreshToken
+	}
+	return c.State, c.Cause
+}
+
 func credentialView(c credential.Credential) api.Credential {
+	state, cause := stateOf(c)
 	return api.Credential{
 		Key: c.Key.String(), Provider: c.Key.Provider, Account: c.Key.Account, Kind: string(c.Kind),
-		Alias: c.Alias, State: string(c.State), Cause: string(c.Cause), Scopes: c.Scopes,
+		Alias: c.Alias, State: string(state), Cause: string(cause), Scopes: c.Scopes,
 		ExpiresAt: utc(c.ExpiresAt()), RefreshedAt: utc(c.RefreshedAt), Generation: c.Generation,
 		NeedsLoginBy: utc(needsLoginBy(c)),
 	}
@@ -95,9 +107,8 @@ func utc(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Second)
 }
 
-// contextParameter tells the provider who asks, so that a page which
-// understands it can show that to the person who approves. Others ignore a
-// parameter they do not know (RFC 6749 section 3.1).
+// contextParameter tells a provider that shows it to the person who approves
+// who asks.
 func contextParameter(origin string) url.Values {
 	user, host, ok := strings.Cut(origin, "@")
 	if !ok {

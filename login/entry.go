@@ -20,13 +20,14 @@ type entry struct {
 	login        credential.Login
 	owned        bool
 	settling     bool // this process is storing the credential
-	unsaved      bool // it ended here, but the store could not be told
+	unsaved      bool // it ended here, but the store could not be told yet
 	lastPolledAt time.Time
 	trouble      string
 	troubles     int  // in a row
 	unsure       bool // an answer with a token may have been lost
 	timer        *time.Timer
 	deadline     time.Time
+	taker        string // the client id whose joining was told last
 	waiters      int
 	changed      chan struct{} // closed and replaced at every change
 }
@@ -53,6 +54,30 @@ func (e *entry) isUnsaved() bool {
 	return e.unsaved
 }
 
+func (e *entry) setUnsaved(on bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.unsaved = on
+}
+
+func (e *entry) ownedNow() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.owned
+}
+
+// takenBy notes that the client id by joined, and reports whether that is
+// worth telling: it is someone, someone else, and was not told just now.
+func (e *entry) takenBy(by string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if by == "" || by == e.login.Initiator || by == e.taker {
+		return false
+	}
+	e.taker = by
+	return true
+}
+
 // wait returns the login and a channel that is closed at its next change.
 func (e *entry) wait() (Snapshot, <-chan struct{}) {
 	e.mu.Lock()
@@ -65,9 +90,13 @@ func (e *entry) wait() (Snapshot, <-chan struct{}) {
 func (e *entry) adopt(l credential.Login) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	// Another owner: ours was taken for dead, and two must not poll.
+	lost := l.Owner != e.login.Owner
 	e.login = l
 	if !l.Status.Live() {
 		e.trouble = ""
+	}
+	if lost || !l.Status.Live() {
 		e.owned = false
 		if e.timer != nil {
 			e.timer.Stop()
@@ -104,6 +133,9 @@ func (e *entry) stopTimer() {
 func (r *Registry) transition(ctx context.Context, e *entry, by string, change func(*credential.Login) bool) (won bool, err error) {
 	e.op.Lock()
 	defer e.op.Unlock()
+	if e.isUnsaved() {
+		return false, r.saveEnd(ctx, e)
+	}
 	for {
 		before := e.snapshot().Login
 		next := before
@@ -125,7 +157,9 @@ func (r *Registry) transition(ctx context.Context, e *entry, by string, change f
 			if fresh.Version == before.Version {
 				return false, credential.ErrConflict
 			}
-			r.adoptForeign(e, fresh)
+			if !r.adoptForeign(e, fresh) {
+				return false, nil
+			}
 		default:
 			return false, err
 		}
@@ -137,8 +171,8 @@ func (r *Registry) transition(ctx context.Context, e *entry, by string, change f
 func (r *Registry) report(before, after credential.Login, by string) {
 	switch {
 	case before.Status.Live() && !after.Status.Live():
-		if by == "" && after.Status != credential.LoginCancelled {
-			by = after.Initiator
+		if after.Status != credential.LoginCancelled {
+			by = after.Initiator // nobody here decided it
 		}
 		r.cfg.Observe(Event{Type: eventOf(after.Status), Login: after, By: by})
 	case before.Status == credential.LoginStarting && after.Status == credential.LoginPending:
@@ -149,15 +183,16 @@ func (r *Registry) report(before, after credential.Login, by string) {
 }
 
 // adoptForeign takes a state that another process stored and reports what it
-// shows. The caller holds e.op.
-func (r *Registry) adoptForeign(e *entry, fresh credential.Login) {
+// shows. It is false, and nothing happens, for the work of a settle of ours
+// that is about to say so itself. The caller holds e.op.
+func (r *Registry) adoptForeign(e *entry, fresh credential.Login) bool {
 	e.mu.Lock()
 	before, settling := e.login, e.settling
 	e.mu.Unlock()
-	e.adopt(fresh)
 	if settling && fresh.Status == credential.LoginAuthorized {
-		return // our own settle, which is about to say so and to wake
+		return false
 	}
+	e.adopt(fresh)
 	defer e.wake()
 	ev := Event{Login: fresh, By: fresh.CancelledBy, Foreign: true}
 	switch {
@@ -168,7 +203,8 @@ func (r *Registry) adoptForeign(e *entry, fresh credential.Login) {
 	case fresh.Status == credential.LoginPending && fresh.Interval > before.Interval:
 		ev.Type = Throttled
 	default:
-		return
+		return true
 	}
 	r.cfg.Observe(ev)
+	return true
 }

@@ -14,7 +14,7 @@ type EventType string
 const (
 	Started    EventType = "started"
 	Throttled  EventType = "throttled"  // the provider asked for slow_down
-	Joined     EventType = "joined"     // somebody else joined or took over
+	Joined     EventType = "joined"     // a client other than the initiator joined
 	Authorized EventType = "authorized" // the credential is stored
 	Denied     EventType = "denied"
 	Expired    EventType = "expired"
@@ -37,8 +37,8 @@ type Event struct {
 	// Hint is a short explanation for the audit log; it holds no secret and no
 	// provider text.
 	Hint string
-	// Credential is what an authorized login stored; nil else, and nil in
-	// foreign events.
+	// Credential is what an authorized login stored; nil else, in foreign
+	// events, and if it has been replaced or removed since.
 	Credential *credential.Credential
 }
 

@@ -27,13 +27,21 @@ type provider struct {
 	interval time.Duration
 	life     time.Duration
 	startErr error
-	answers  []any // per poll: an error or an *oauth.Token; the last one repeats
-	park     chan struct{}
+	answers  []any         // per poll: an error or an *oauth.Token; the last one repeats
+	park     chan struct{} // parks polls
+	begin    chan struct{} // parks starts
 	starts   int
 	polls    []time.Time
 }
 
 func (p *provider) Start(ctx context.Context, r oauth.DeviceRequest) (*oauth.DeviceAuthorization, error) {
+	if p.begin != nil {
+		select {
+		case <-p.begin:
+		case <-ctx.Done():
+			return nil, &oauth.Error{Outcome: oauth.Ambiguous, Kind: oauth.KindCanceled, Err: ctx.Err()}
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.starts++

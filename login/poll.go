@@ -2,10 +2,8 @@ package login
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/oauth"
 )
@@ -60,10 +58,13 @@ func (r *Registry) tick(e *entry) {
 	}
 	e.mu.Unlock()
 
-	if expired {
-		r.finish(e, credential.LoginExpired, credential.Failure{
-			Code: string(api.CodeExpired), Hint: "the code expired before it was approved",
-		})
+	switch {
+	case l.Superseded:
+		// A logout overtook it: nobody should still be asked to approve it.
+		r.finish(e, credential.LoginCancelled, nil)
+		return
+	case expired:
+		r.finish(e, credential.LoginExpired, codeExpired())
 		return
 	}
 
@@ -94,7 +95,7 @@ func (r *Registry) tick(e *entry) {
 	case stepWin:
 		r.win(e, l, token)
 	case stepEnd:
-		r.finish(e, v.status, v.failure)
+		r.finish(e, v.status, &v.failure)
 	}
 }
 
@@ -105,12 +106,7 @@ func (r *Registry) poll(l credential.Login) (*oauth.Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := p.Poll(ctx, *l.Device)
-	if err == nil && (token == nil || token.AccessToken.IsZero()) {
-		// Only an in-process provider can do this; oauth never does.
-		return nil, errors.New("provider answered without a token and without an error")
-	}
-	return token, err
+	return checkPoll(p.Poll(ctx, *l.Device))
 }
 
 // slowDown makes the interval longer for good. It is written down, so that
@@ -130,37 +126,4 @@ func (r *Registry) slowDown(e *entry) {
 		e.mu.Unlock()
 	}
 	r.arm(e, 0)
-}
-
-// finish ends a pending login without a credential. A store that cannot be
-// told does not keep it alive: the end then stands in memory for its grace.
-func (r *Registry) finish(e *entry, status credential.LoginStatus, f credential.Failure) {
-	_, err := r.transition(context.WithoutCancel(r.ctx), e, "", func(l *credential.Login) bool {
-		if !l.Status.Live() {
-			return false
-		}
-		end(l, status, &f)
-		return true
-	})
-	if err != nil {
-		r.finishUnsaved(e, status, f, err)
-	}
-}
-
-func (r *Registry) finishUnsaved(e *entry, status credential.LoginStatus, f credential.Failure, err error) {
-	r.cfg.Log.Error("recording the end of a login", "status", string(status), "error", err)
-	e.op.Lock()
-	defer e.op.Unlock()
-	before := e.snapshot().Login
-	if !before.Status.Live() {
-		return
-	}
-	after := before
-	end(&after, status, &f)
-	e.mu.Lock()
-	e.unsaved = true
-	e.mu.Unlock()
-	e.adopt(after)
-	r.report(before, after, before.CancelledBy)
-	e.wake()
 }

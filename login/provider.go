@@ -2,6 +2,8 @@ package login
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/oauth"
@@ -14,13 +16,55 @@ import (
 // Both methods are called by one goroutine at a time per login, honour their
 // context, and make exactly one attempt. Their errors should be [oauth.Error]s,
 // which alone can end a login early; any other error counts as trouble on the
-// way and is never shown.
+// way, and its text is neither shown nor logged: [ErrProvider] stands for it.
 type Provider interface {
 	// Start asks for a device authorization (RFC 8628 section 3.1). Without PKCE the
-	// result has no CodeVerifier.
+	// result has no CodeVerifier. ExpiresIn and Interval may be left out; the
+	// user code and the verification URI may not.
 	Start(ctx context.Context, r oauth.DeviceRequest) (*oauth.DeviceAuthorization, error)
 	// Poll asks once whether the person has approved (RFC 8628 section 3.4).
 	Poll(ctx context.Context, g credential.DeviceGrant) (*oauth.Token, error)
+}
+
+// ErrProvider stands for an error of an in-process [Provider] that is no
+// [oauth.Error], and for an answer without what it must hold.
+var ErrProvider = errors.New("the provider's own code failed")
+
+// checkStart is a provider's answer fit for use, as package oauth makes it.
+func checkStart(a *oauth.DeviceAuthorization, err error) (*oauth.DeviceAuthorization, error) {
+	switch {
+	case err != nil:
+		return nil, ownWords(err)
+	case a == nil || a.UserCode == "" || a.VerificationURI == "":
+		return nil, ErrProvider
+	}
+	fit := *a
+	if fit.Interval <= 0 {
+		fit.Interval = 5 * time.Second // RFC 8628 section 3.2
+	}
+	if fit.ExpiresIn <= 0 {
+		fit.ExpiresIn = 15 * time.Minute
+	}
+	fit.Interval, fit.ExpiresIn = max(fit.Interval, time.Second), min(fit.ExpiresIn, time.Hour)
+	return &fit, nil
+}
+
+func checkPoll(t *oauth.Token, err error) (*oauth.Token, error) {
+	switch {
+	case err != nil:
+		return nil, ownWords(err)
+	case t == nil || t.AccessToken.IsZero():
+		return nil, ErrProvider
+	}
+	return t, nil
+}
+
+// ownWords keeps back the text of foreign errors, which may hold anything.
+func ownWords(err error) error {
+	if _, ours := errors.AsType[*oauth.Error](err); ours {
+		return err
+	}
+	return ErrProvider
 }
 
 // oauthProvider is the built-in [Provider]: the binding's endpoints.

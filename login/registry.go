@@ -70,9 +70,9 @@ type Registry struct {
 	cfg   Config
 	store credential.Store
 
-	ctx    context.Context // ends polls when Close gives up waiting
+	ctx    context.Context // ends polls and starts when Close gives up waiting
 	cancel context.CancelFunc
-	work   sync.WaitGroup // polls, settles and the watcher
+	work   sync.WaitGroup // starts, polls, settles and the watcher
 
 	mu       sync.Mutex
 	owner    credential.Owner          // this process's owner, made when first needed
@@ -117,7 +117,8 @@ var ErrClosed = errors.New("login registry is closed")
 
 // Close stops polling, waits until answers in flight are settled, and gives up
 // ownership: pending logins stay pending in the store, for another process to
-// claim. When ctx ends first, polls in flight are cut off.
+// claim. When ctx ends first, polls and starts in flight are cut off; a token
+// that has arrived is stored all the same.
 func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Lock()
 	if !r.stopped {
@@ -263,13 +264,6 @@ func (r *Registry) Supersede(ctx context.Context, key credential.Key) ([]credent
 		}
 	}
 	return hit, ctx.Err()
-}
-
-// end turns l into an ended login, without code, link or token to hand out.
-func end(l *credential.Login, status credential.LoginStatus, f *credential.Failure) {
-	l.Status, l.Failure = status, f
-	l.Device, l.Won = nil, nil
-	l.EndedAt = time.Now().UTC().Round(0)
 }
 
 // ownerID returns the id of this process's owner, making one when needed.

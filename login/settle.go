@@ -19,7 +19,11 @@ import (
 // stored.
 const FailurePersist = "persist_failed"
 
-const persistHint = "the credential could not be stored; check disk space and permissions, then log in again"
+func persistFailed() *credential.Failure {
+	return &credential.Failure{
+		Code: FailurePersist, Hint: "the credential could not be stored; check disk space and permissions, then log in again",
+	}
+}
 
 // win takes a token home: first into the login's record, so that whoever
 // claims the login can finish, then into its place.
@@ -42,11 +46,13 @@ func (r *Registry) win(e *entry, polled credential.Login, token *oauth.Token) {
 	switch {
 	case err != nil:
 		r.lose(e, cred, "the store failed before the token could be kept")
-		r.finishUnsaved(e, credential.LoginFailed, credential.Failure{Code: FailurePersist, Hint: persistHint}, err)
-	case !won:
+		r.finish(e, credential.LoginFailed, persistFailed())
+	case !won && e.snapshot().Status != credential.LoginPersisting:
 		// Somebody ended the login between our poll and its answer.
 		r.lose(e, cred, "the login had ended when the token arrived")
 	default:
+		// Persisting without having won: our write was made, though the store
+		// reported a failure first.
 		r.settle(ctx, e)
 	}
 }
@@ -70,59 +76,80 @@ func (r *Registry) settle(ctx context.Context, e *entry) {
 		defer e.op.Unlock()
 		switch {
 		case err == nil:
-			e.adopt(after)
-			hint := ""
-			if before.CancelAsked {
-				hint = "the cancel came while the token was being stored; it is kept, as the person approved"
-			}
-			r.cfg.Observe(Event{Type: Authorized, Login: after, By: after.Initiator, Hint: hint, Credential: &stored})
-			e.wake()
+			r.authorized(e, after, &stored)
 		case errors.Is(err, credential.ErrConflict):
 			// A cancel or a logout was taken down meanwhile: look again.
 			fresh, getErr := r.store.GetLogin(ctx, before.ID)
 			if getErr != nil {
 				return getErr
 			}
-			r.adoptForeign(e, fresh)
+			if !r.adoptForeign(e, fresh) {
+				before = fresh // settled by an attempt that was reported as failed
+				return errSettled
+			}
 		}
 		return err
 	})
 	switch {
-	case err == nil, errors.Is(err, errSettled):
+	case err == nil:
 	case errors.Is(err, credential.ErrSuperseded):
 		r.lose(e, *before.Won, "superseded by a logout")
-		r.finish(e, credential.LoginFailed, credential.Failure{
+		r.finish(e, credential.LoginFailed, &credential.Failure{
 			Code: string(api.CodeSuperseded), Hint: "a logout of the same key came first",
 		})
-	case before.CancelAsked:
-		r.lose(e, *before.Won, "cancelled, and the store failed")
-		r.finishAs(e, credential.LoginCancelled, nil, err)
+	case errors.Is(err, errSettled) && before.Status != credential.LoginAuthorized:
+	case r.inPlace(e, before):
 	default:
-		r.lose(e, *before.Won, "the store failed")
-		r.finishAs(e, credential.LoginFailed, &credential.Failure{Code: FailurePersist, Hint: persistHint}, err)
+		r.cfg.Log.Error("storing the credential of a login", "error", err)
+		status, failure, why := credential.LoginFailed, persistFailed(), "the store failed"
+		if before.CancelAsked {
+			status, failure, why = credential.LoginCancelled, nil, "cancelled, and the store failed"
+		}
+		// First the end: as long as the record has the token, whoever claims
+		// the login may still store it, and must not store a revoked one.
+		e.setSettling(false) // from here on it is anybody's
+		saved := r.finish(e, status, failure)
+		if e.snapshot().Status != credential.LoginAuthorized && (saved || errors.Is(err, credential.ErrNotFound)) {
+			r.lose(e, *before.Won, why)
+		}
 	}
 }
 
-// errSettled: somebody else finished the login.
+// errSettled: the login ended before this attempt to settle it.
 var errSettled = errors.New("login is settled")
 
-// finishAs ends a login whose settle failed with cause.
-func (r *Registry) finishAs(e *entry, status credential.LoginStatus, f *credential.Failure, cause error) {
-	r.cfg.Log.Error("storing the credential of a login", "error", cause)
-	by := e.snapshot().CancelledBy
-	_, err := r.transition(context.WithoutCancel(r.ctx), e, by, func(l *credential.Login) bool {
-		if !l.Status.Live() {
-			return false
+// inPlace ends a login as authorized, and reports true, if its credential is
+// stored although the store reported a failure.
+func (r *Registry) inPlace(e *entry, after credential.Login) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), persistTimeout)
+	defer cancel()
+	e.op.Lock()
+	defer e.op.Unlock()
+	stored, err := r.store.Get(ctx, after.Key)
+	switch {
+	case err == nil && stored.Grant == after.ID:
+		if after.Status.Live() {
+			end(&after, credential.LoginAuthorized, nil)
+			e.setUnsaved(true)
 		}
-		end(l, status, f)
+		r.authorized(e, after, &stored)
 		return true
-	})
-	if err != nil {
-		if f == nil {
-			f = &credential.Failure{}
-		}
-		r.finishUnsaved(e, status, *f, err)
+	case after.Status == credential.LoginAuthorized: // and replaced since
+		r.authorized(e, after, nil)
+		return true
 	}
+	return false
+}
+
+// authorized takes and tells the good end. The caller holds e.op.
+func (r *Registry) authorized(e *entry, after credential.Login, stored *credential.Credential) {
+	e.adopt(after)
+	hint := ""
+	if after.CancelAsked {
+		hint = "the cancel came while the token was being stored; it is kept, as the person approved"
+	}
+	r.cfg.Observe(Event{Type: Authorized, Login: after, By: after.Initiator, Hint: hint, Credential: stored})
+	e.wake()
 }
 
 // persist repeats do while the store fails, until ctx ends: a token that was

@@ -53,7 +53,7 @@ func (r *Registry) Start(ctx context.Context, req Request) (s Snapshot, joined b
 		f = &start{done: make(chan struct{})}
 		r.starting[req.Key] = f
 		r.work.Go(func() {
-			f.login, f.joined, f.err = r.startOrJoin(context.WithoutCancel(ctx), req)
+			f.login, f.joined, f.err = r.startOrJoin(context.WithoutCancel(r.ctx), req)
 			r.mu.Lock()
 			delete(r.starting, req.Key)
 			r.mu.Unlock()
@@ -74,16 +74,18 @@ func (r *Registry) Start(ctx context.Context, req Request) (s Snapshot, joined b
 	s = Snapshot{Login: f.login}
 	if e := r.entry(f.login.ID); e != nil {
 		s = e.snapshot()
-	}
-	if joined && req.Initiator != s.Initiator {
-		r.cfg.Observe(Event{Type: Joined, Login: s.Login, By: req.Initiator})
+		if joined && e.takenBy(req.Initiator) {
+			r.cfg.Observe(Event{Type: Joined, Login: s.Login, By: req.Initiator})
+		}
 	}
 	return s, joined, nil
 }
 
 // startOrJoin starts a login, or joins the live one; a live one that turns out
-// to be over is not joined, hence the few tries.
+// to be over is not joined, and one that nobody looks after does not count for
+// the cap, hence the few tries.
 func (r *Registry) startOrJoin(ctx context.Context, req Request) (credential.Login, bool, error) {
+	retired := false
 	for range 5 {
 		owner, err := r.ownerID(ctx)
 		if err != nil {
@@ -99,6 +101,10 @@ func (r *Registry) startOrJoin(ctx context.Context, req Request) (credential.Log
 		case err == nil:
 			l, err = r.begin(ctx, l, req)
 			return l, false, err
+		case errors.Is(err, credential.ErrTooManyLogins) && !retired:
+			r.retire(ctx)
+			retired = true
+			continue
 		case !errors.Is(err, credential.ErrLoginExists):
 			return credential.Login{}, false, err
 		}
@@ -118,17 +124,9 @@ func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (
 	e.owned = true
 	e.mu.Unlock()
 
-	auth, err := r.authorizeDevice(ctx, l, req)
+	auth, err := r.authorizeDevice(l, req)
 	if err != nil {
-		// Its id was never given to anyone, so nothing need remain.
-		_, _ = r.transition(ctx, e, "", func(l *credential.Login) bool {
-			if !l.Status.Live() {
-				return false
-			}
-			end(l, credential.LoginFailed, &credential.Failure{Code: "start_failed"})
-			return true
-		})
-		r.forget(ctx, l.ID)
+		r.abandon(ctx, e)
 		return credential.Login{}, err
 	}
 
@@ -149,7 +147,7 @@ func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (
 		return true
 	})
 	if err != nil {
-		r.forget(ctx, l.ID)
+		r.abandon(ctx, e)
 		return credential.Login{}, err
 	}
 	if won {
@@ -161,14 +159,34 @@ func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (
 	return e.snapshot().Login, nil
 }
 
-func (r *Registry) authorizeDevice(ctx context.Context, l credential.Login, req Request) (*oauth.DeviceAuthorization, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+func (r *Registry) authorizeDevice(l credential.Login, req Request) (*oauth.DeviceAuthorization, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
 	defer cancel()
 	p, err := r.provider(ctx, l)
 	if err != nil {
 		return nil, err
 	}
-	return p.Start(ctx, oauth.DeviceRequest{Scopes: l.Scopes, Extra: req.Extra})
+	auth, err := checkStart(p.Start(ctx, oauth.DeviceRequest{Scopes: l.Scopes, Extra: req.Extra}))
+	if err != nil && r.ctx.Err() != nil {
+		return nil, ErrClosed // cut off by Close
+	}
+	return auth, err
+}
+
+// abandon ends a login that did not start. Its id was never given to anyone,
+// so nothing need remain.
+func (r *Registry) abandon(ctx context.Context, e *entry) {
+	if !r.finish(e, credential.LoginFailed, &credential.Failure{Code: "start_failed"}) {
+		return // the entry stays until the store can be told
+	}
+	id := e.snapshot().ID
+	if err := r.store.DeleteLogin(ctx, id); err != nil {
+		r.cfg.Log.Debug("deleting login that did not start", "login", id, "error", err)
+		return
+	}
+	r.mu.Lock()
+	delete(r.entries, id)
+	r.mu.Unlock()
 }
 
 // joinPoll is how often a joiner looks whether another process's start is
@@ -178,6 +196,9 @@ const joinPoll = 100 * time.Millisecond
 // join waits until l, a live login, has a code to show, taking it over if its
 // owner is dead. live is false when l is over after all.
 func (r *Registry) join(ctx context.Context, l credential.Login) (_ credential.Login, live bool, err error) {
+	e := r.watch(l)
+	defer e.unwatch()
+	r.catchUp(ctx, e, l)
 	deadline := time.Now().Add(startTimeout + 5*time.Second)
 	tick := time.NewTicker(joinPoll)
 	defer tick.Stop()
@@ -186,13 +207,9 @@ func (r *Registry) join(ctx context.Context, l credential.Login) (_ credential.L
 		case !l.Status.Live():
 			return l, false, nil
 		case l.Status != credential.LoginStarting:
-			e := r.watch(l)
-			defer e.unwatch()
-			r.claim(ctx, e)
-			if s := e.snapshot(); s.Status.Live() {
-				return s.Login, true, nil
-			}
-			return l, false, nil
+			r.catchUp(ctx, e, l)
+			l = e.snapshot().Login
+			return l, l.Status.Live(), nil
 		case time.Now().After(deadline):
 			return l, false, fmt.Errorf("joining login of %s: another process has been starting it for too long: %w", l.Key, credential.ErrConflict)
 		}
@@ -206,16 +223,6 @@ func (r *Registry) join(ctx context.Context, l credential.Login) (_ credential.L
 		} else if err != nil {
 			return l, false, err
 		}
-	}
-}
-
-// forget drops a login that nobody was told of.
-func (r *Registry) forget(ctx context.Context, id string) {
-	r.mu.Lock()
-	delete(r.entries, id)
-	r.mu.Unlock()
-	if err := r.store.DeleteLogin(ctx, id); err != nil {
-		r.cfg.Log.Debug("deleting login that did not start", "login", id, "error", err)
 	}
 }
 

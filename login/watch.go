@@ -10,19 +10,26 @@ import (
 )
 
 // watch returns the entry of l, making one if needed, and counts a waiter on
-// it. The caller gives it back with unwatch.
+// it. The caller gives it back with unwatch. A registry that tells what other
+// processes do tells of a start when it meets the login.
 func (r *Registry) watch(l credential.Login) *entry {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	e := r.entries[l.ID]
-	if e == nil {
+	met := e == nil
+	if met {
 		e = newEntry(l)
+		e.op.Lock() // so that nothing is told of it before its start
+		defer e.op.Unlock()
 		r.entries[l.ID] = e
 	}
 	e.mu.Lock()
 	e.waiters++
 	e.mu.Unlock()
 	r.watchLocked()
+	r.mu.Unlock()
+	if met && r.cfg.Adopt && l.Status == credential.LoginPending {
+		r.cfg.Observe(Event{Type: Started, Login: l, By: l.Initiator, Foreign: true})
+	}
 	return e
 }
 
@@ -37,12 +44,12 @@ func (r *Registry) watchLocked() {
 		tick := time.NewTicker(watchPeriod)
 		defer tick.Stop()
 		lastSweep := time.Time{}
-		for {
+		for first := true; ; first = false {
 			sweep := time.Since(lastSweep) >= sweepPeriod
 			if sweep {
 				lastSweep = time.Now()
 			}
-			r.reconcile(r.ctx, sweep)
+			r.reconcile(r.ctx, first, sweep)
 			if r.watchDone() {
 				return
 			}
@@ -71,18 +78,20 @@ func (r *Registry) watchDone() bool {
 }
 
 // reconcile compares what this process knows with the store: it adopts what
-// others changed, claims logins whose owner died, and drops what is gone.
-func (r *Registry) reconcile(ctx context.Context, sweep bool) {
-	seen := map[string]bool{}
+// others changed, claims logins whose owner died, and drops what is gone. What
+// has ended before the first look is no news.
+func (r *Registry) reconcile(ctx context.Context, first, sweep bool) {
+	seen, unreadable := map[string]bool{}, false
 	for l, err := range r.store.ListLogins(ctx) {
 		if err != nil {
 			r.cfg.Log.Debug("unreadable login", "error", err)
+			unreadable = true
 			continue
 		}
 		seen[l.ID] = true
 		e := r.entry(l.ID)
-		if e == nil && r.cfg.Adopt && l.Status.Live() {
-			e = r.meet(l)
+		if e == nil && r.cfg.Adopt {
+			e = r.meet(l, first)
 		}
 		if e != nil {
 			r.catchUp(ctx, e, l)
@@ -94,30 +103,54 @@ func (r *Registry) reconcile(ctx context.Context, sweep bool) {
 			delete(seen, l.ID)
 		}
 	}
-	if ctx.Err() != nil {
-		return
+	if sweep {
+		r.retire(ctx)
 	}
+	var lost []*entry
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	for id, e := range r.entries {
-		s := e.snapshot()
-		switch {
+		switch s := e.snapshot(); {
 		case s.Status.Live():
-		case e.isUnsaved() && time.Since(s.EndedAt) < Grace:
-		case !seen[id] || time.Since(s.EndedAt) >= Grace:
+			if !seen[id] {
+				lost = append(lost, e)
+			}
+		case e.isUnsaved() && (seen[id] || unreadable): // the store is still to be told
+		case time.Since(s.EndedAt) >= Grace:
 			delete(r.entries, id)
 		}
 	}
+	r.mu.Unlock()
+	for _, e := range lost {
+		r.vanished(ctx, e)
+	}
 }
 
-// meet makes an entry for a login that another process started.
-func (r *Registry) meet(l credential.Login) *entry {
+// meet makes an entry for a login that another process started, or returns nil
+// if it is old news.
+func (r *Registry) meet(l credential.Login, first bool) *entry {
+	if !l.Status.Live() {
+		if first || l.Interval == 0 || time.Since(l.EndedAt) >= Grace {
+			return nil
+		}
+		// It began and ended since the last look: first it was pending.
+		l.Status = credential.LoginPending
+		l.Version--
+	}
 	e := r.watch(l)
 	e.unwatch()
-	if l.Status == credential.LoginPending {
-		r.cfg.Observe(Event{Type: Started, Login: l, By: l.Initiator, Foreign: true})
-	}
 	return e
+}
+
+// retire ends the logins that have expired while their owner was dead, which
+// would count for the cap for ever. A token that one of them has won is stored.
+func (r *Registry) retire(ctx context.Context) {
+	for l, err := range r.store.ListLogins(ctx) {
+		if err == nil && l.Status.Live() && !time.Now().Before(l.ExpiresAt) {
+			e := r.watch(l)
+			r.catchUp(ctx, e, l)
+			e.unwatch()
+		}
+	}
 }
 
 // catchUp brings e up to l as it stands in the store, and takes the login over
@@ -126,15 +159,18 @@ func (r *Registry) catchUp(ctx context.Context, e *entry, l credential.Login) {
 	if !e.op.TryLock() {
 		return // a transition of ours is under way; next time
 	}
-	cur := e.snapshot().Login
-	if l.Version > cur.Version && !e.isUnsaved() {
+	switch {
+	case e.isUnsaved():
+		if err := r.saveEnd(ctx, e); err != nil {
+			r.cfg.Log.Debug("recording the end of a login", "login", l.ID, "error", err)
+		}
+	case l.Version > e.snapshot().Version:
 		r.adoptForeign(e, l)
 	}
 	e.op.Unlock()
 
 	e.mu.Lock()
-	care := !e.owned && e.login.Status.Live() && e.login.Status != credential.LoginStarting &&
-		(r.cfg.Adopt || e.waiters > 0)
+	care := !e.owned && e.login.Status.Live() && (r.cfg.Adopt || e.waiters > 0)
 	e.mu.Unlock()
 	if care {
 		r.claim(ctx, e)
@@ -150,7 +186,8 @@ func (r *Registry) claim(ctx context.Context, e *entry) {
 	}
 	e.op.Lock()
 	cur := e.snapshot().Login
-	if e.ownedNow() || !cur.Status.Live() {
+	begins := cur.Status == credential.LoginStarting && cur.Owner == owner
+	if e.ownedNow() || !cur.Status.Live() || begins {
 		e.op.Unlock()
 		return
 	}
@@ -178,21 +215,13 @@ func (r *Registry) claim(ctx context.Context, e *entry) {
 			r.settle(ctx, e)
 		})
 	case claimed.Device == nil:
-		r.finish(e, credential.LoginFailed, credential.Failure{
+		r.finish(e, credential.LoginFailed, &credential.Failure{
 			Code: string(api.CodeInternal), Hint: "the process that started this login died; log in again",
 		})
 	case !time.Now().Before(claimed.ExpiresAt):
-		r.finish(e, credential.LoginExpired, credential.Failure{
-			Code: string(api.CodeExpired), Hint: "the code expired before it was approved",
-		})
+		r.finish(e, credential.LoginExpired, codeExpired())
 	default:
 		// A full interval first: nobody knows when the dead owner last polled.
 		r.arm(e, 0)
 	}
-}
-
-func (e *entry) ownedNow() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.owned
 }

@@ -151,7 +151,7 @@ func TestMistakes(t *testing.T) {
 		want             conffile.Error
 	}{
 		{"unknown key", "mine", own + "scope = 'a'\n", conffile.Error{Line: 3, Column: 1, Key: "scope",
-			Problem: "unknown key; known are base, title, note, issuer, device_authorization_endpoint, authorization_endpoint, token_endpoint, revocation_endpoint, userinfo_endpoint, client_id, client_id_help, client_secret_file, auth_style, scopes, dialect, resource, poll_interval, base_url, base_url_rule"}},
+			Problem: "unknown key; known are base, title, note, issuer, device_authorization_endpoint, authorization_endpoint, token_endpoint, revocation_endpoint, userinfo_endpoint, client_id, client_id_help, client_secret_file, auth_style, scopes, dialect, resource, poll_interval, tell_context, base_url, base_url_rule"}},
 		{"wrong type", "mine", "issuer = 3", conffile.Error{Line: 1, Column: 10, Key: "issuer", Problem: "must be a string"}},
 		{"scopes as a string", "mine", own + "scopes = 'a b'", conffile.Error{Line: 3, Column: 10, Key: "scopes", Problem: "must be an array, each element a string"}},
 		{"no TOML", "mine", "issuer: x", conffile.Error{Line: 1, Column: 7, Problem: "*"}},

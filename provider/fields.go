@@ -54,6 +54,7 @@ func (p Provider) Fields() []Field {
 		p.shownDialect(),
 		{Key: "resource", Value: p.Resource},
 		{Key: "poll_interval", Value: seconds(p.PollInterval)},
+		{Key: "tell_context", Value: yes(p.TellContext)},
 		{Key: "base_url", Value: p.BaseURL},
 		{Key: "base_url_rule", Value: string(p.BaseURLRule)},
 	} {
@@ -103,6 +104,13 @@ func (p Provider) shownDialect() Field {
 		f.Source = FromDefault
 	}
 	return f
+}
+
+func yes(b bool) string {
+	if b {
+		return "true"
+	}
+	return ""
 }
 
 func seconds(d time.Duration) string {

@@ -46,7 +46,7 @@ func TestFieldsAreComplete(t *testing.T) {
 		Base: "sandbox", Title: "T", Note: "N", Issuer: link(""), DeviceAuthorizationEndpoint: link("d"),
 		AuthorizationEndpoint: link("a"), TokenEndpoint: link("t"), RevocationEndpoint: link("r"), UserinfoEndpoint: link("u"),
 		ClientID: "x", ClientIDHelp: "H", ClientSecretFile: file, AuthStyle: "post", Scopes: []string{"s"}, Dialect: "github",
-		Resource: link("api"), PollInterval: 9, BaseURL: link("b"), BaseURLRule: "resource_url",
+		Resource: link("api"), PollInterval: 9, TellContext: true, BaseURL: link("b"), BaseURLRule: "resource_url",
 	}}); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestFieldsAreComplete(t *testing.T) {
 	if diff := cmp.Diff(append([]string{"base"}, p.Overridden...), got); diff != "" {
 		t.Errorf("keys (-given +shown):\n%s", diff)
 	}
-	if len(got) != 19 {
-		t.Errorf("got %d keys, want all 19", len(got))
+	if len(got) != 20 {
+		t.Errorf("got %d keys, want all 20", len(got))
 	}
 }

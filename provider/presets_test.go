@@ -52,7 +52,7 @@ func TestPresets(t *testing.T) {
 			Issuer:    "http://127.0.0.1:9400",
 			Endpoints: oauth.Endpoints{Issuer: "http://127.0.0.1:9400"},
 			ClientID:  "usher-demo", Scopes: []string{"openid", "profile", "offline_access"},
-			Dialect: oauth.DialectStandard, BaseURL: "http://127.0.0.1:9400",
+			Dialect: oauth.DialectStandard, TellContext: true, BaseURL: "http://127.0.0.1:9400",
 		},
 	}
 	for i, got := range list {

@@ -53,6 +53,9 @@ type Provider struct {
 	// PollInterval is the least time between two polls, 0 to leave it to the
 	// server. The longer one of the two stands.
 	PollInterval time.Duration
+	// TellContext lets a login tell the server who asks, as the parameter
+	// usher_context.
+	TellContext bool
 	// BaseURL is where API calls go, or empty if that is not known.
 	BaseURL string
 	// BaseURLRule says whether the server may name another place than BaseURL.
@@ -84,6 +87,7 @@ func (s Settings) provider(name string) Provider {
 		Dialect:          dialect,
 		Resource:         s.Resource,
 		PollInterval:     time.Duration(s.PollInterval) * time.Second,
+		TellContext:      s.TellContext,
 		BaseURL:          s.BaseURL,
 		BaseURLRule:      BaseURLRule(s.BaseURLRule),
 	}

@@ -51,6 +51,11 @@ type Settings struct {
 	// PollInterval, in seconds, is the least time between two polls. It only
 	// slows down: a longer interval that the server asks for stands.
 	PollInterval int `toml:"poll_interval,omitempty"`
+	// TellContext lets a login tell the server which user on which machine
+	// asks, for its page to show to the person who approves (RFC 10027). It
+	// goes out as the parameter usher_context, so it is off but for servers
+	// that are known to show it.
+	TellContext bool `toml:"tell_context,omitempty"`
 	// BaseURL is where API calls with the access token go.
 	BaseURL string `toml:"base_url,omitempty"`
 	// BaseURLRule is empty or resource_url, see [BaseURLRule].

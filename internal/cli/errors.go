@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/credential/filestore"
+	"github.com/usherauth/usher/internal/safetext"
+)
+
+// usagef is a mistake in how a command was called.
+func usagef(format string, args ...any) *api.Error {
+	return api.Errorf(api.CodeInvalidRequest, format, args...)
+}
+
+// report tells err on standard error and returns the exit code. cmd is the
+// command that failed.
+func (a *app) report(cmd *cobra.Command, err error) int {
+	if err == nil {
+		return api.ExitOK
+	}
+	var ran runError
+	if !errors.As(err, &ran) {
+		// Everything else comes from parsing the command line.
+		a.sayError(usagef("%s", err).WithHint("see: %s --help", cmd.CommandPath()))
+		return api.ExitUsage
+	}
+	e := asError(ran.error)
+	if e.Code == api.CodeInvalidRequest && e.Hint == "" {
+		_ = e.WithHint("see: %s --help", cmd.CommandPath())
+	}
+	a.sayError(e)
+	return e.Code.Exit()
+}
+
+// sayError writes e: what happened, and what to do next on lines of its own.
+func (a *app) sayError(e *api.Error) {
+	// Joined errors come as lines.
+	a.sayf("usher: %s", safetext.Line(strings.ReplaceAll(e.Error(), "\n", "; "), 0))
+	if e.Hint == "" {
+		return
+	}
+	for line := range strings.Lines(e.Hint) {
+		a.sayf("hint: %s", safetext.Line(strings.TrimSuffix(line, "\n"), 0))
+	}
+}
+
+// runError is an error of a command that was understood and ran.
+type runError struct{ error }
+
+func (e runError) Unwrap() error { return e.error }
+
+// asError returns err as the one error type of all surfaces.
+func asError(err error) *api.Error {
+	var (
+		known *api.Error
+		store *filestore.Error
+	)
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &store):
+		return storeError(err)
+	case errors.Is(err, context.Canceled):
+		return api.Errorf(api.CodeInterrupted, "interrupted")
+	}
+	return api.AsError(err)
+}
+
+// storeError is trouble with the data folder.
+func storeError(err error) *api.Error {
+	out := api.Errorf(api.CodeStoreFailure, "%w", err)
+	var e *filestore.Error
+	if errors.As(err, &e) && e.Hint() != "" {
+		return out.WithHint("%s", e.Hint())
+	}
+	return out.WithHint("check that the data folder exists, is yours, and has space")
+}

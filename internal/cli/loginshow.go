@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/internal/safetext"
+	"github.com/usherauth/usher/login"
+	"github.com/usherauth/usher/provider"
+)
+
+// showLogin tells a person how to approve a pending login. The link stands
+// alone on its line, neither indented nor wrapped, so that any terminal can
+// select it whole; the QR code comes last, where it is sure to be seen.
+func (a *app) showLogin(l api.Login, p provider.Provider, qr bool) {
+	name := show(p.Title)
+	if p.Title != l.Key {
+		name = fmt.Sprintf("%s (%s)", name, l.Key)
+	}
+	if l.Attached {
+		a.sayf("A login to %s is pending already; joining it.", name)
+	} else {
+		a.sayf("Log in to %s", name)
+	}
+	asked := "for " + show(l.Origin)
+	if len(l.Scopes) > 0 {
+		asked += ", to get: " + show(strings.Join(l.Scopes, " "))
+	}
+	a.sayf("%s", asked)
+	if p.Note != "" {
+		a.sayf("note: %s", show(p.Note))
+	}
+	code, plain := safetext.UserCode(l.UserCode)
+	if !plain {
+		a.warnf("the code is not made of letters and digits only; compare it with care")
+	}
+	link, complete := l.VerificationURIComplete, true
+	if link == "" {
+		link, complete = l.VerificationURI, false
+	}
+	shown, err := safetext.URL(link)
+	if err != nil {
+		a.warnf("the provider's link is not one to open (%v); it is: %s", err, safetext.Line(link, 0))
+		shown, qr = "", false
+	}
+	if shown != "" {
+		a.sayf("\nOpen this link on any device:\n")
+		a.sayf("%s\n", shown)
+	}
+	if complete {
+		a.sayf("It shows this code:  %s\n", a.err.Bold(code))
+	} else {
+		a.sayf("Enter this code:  %s\n", a.err.Bold(code))
+	}
+	a.sayf("If you did not start this, press Ctrl-C.")
+	if qr {
+		// At least the code, two lines between, and the live line stay in
+		// sight; on 24 lines a usual code leaves room for the link as well.
+		if lines := a.err.QR(shown, 4); lines != nil {
+			a.sayf("%s", strings.Join(lines, "\n"))
+		}
+	}
+}
+
+// troubles says in plain words what keeps a login from progress.
+var troubles = map[string]string{
+	login.TroubleUnreachable: "the provider cannot be reached; trying again",
+	login.TroubleError:       "the provider answers with errors; trying again",
+	login.TroubleRateLimited: "the provider asks to wait; trying again later",
+}
+
+// showProgress shows until stop is called how the login goes: on a terminal by
+// one live line, elsewhere by a line whenever trouble begins or ends.
+func (a *app) showProgress(ctx context.Context, s service, l api.Login) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var shown sync.WaitGroup
+	shown.Go(func() {
+		defer a.err.Erase()
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		trouble := ""
+		for {
+			if a.err.CanLive() {
+				a.err.Live(progressLine(l, time.Now()))
+			} else if l.Trouble != trouble {
+				a.sayf("%s", troubleLine(l.Trouble))
+				trouble = l.Trouble
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			// Whoever waits for the login reports what is wrong.
+			if now, err := s.GetLogin(ctx, l.ID); err == nil && !now.Ended() {
+				l = now
+			}
+		}
+	})
+	return func() {
+		cancel()
+		shown.Wait()
+	}
+}
+
+func progressLine(l api.Login, now time.Time) string {
+	line := "waiting for approval, " + clock(l.ExpiresAt.Sub(now)) + " left"
+	if l.Trouble != "" {
+		line += "; " + troubleText(l.Trouble)
+	}
+	return line
+}
+
+func troubleLine(trouble string) string {
+	if trouble == "" {
+		return "usher: the provider answers again"
+	}
+	return "usher: " + troubleText(trouble)
+}
+
+func troubleText(trouble string) string {
+	if text, ok := troubles[trouble]; ok {
+		return text
+	}
+	return "trouble: " + show(trouble) // of a daemon that is newer than this
+}
+
+// tellEnd tells how a login ended. before is the credential that the key had.
+func (a *app) tellEnd(l api.Login, before api.Credential) error {
+	if l.Status != api.LoginAuthorized {
+		return endError(l)
+	}
+	c := l.Credential
+	if c == nil {
+		a.sayf("Logged in to %s.", l.Key)
+		return nil
+	}
+	as := ""
+	if c.Alias != "" {
+		as = " as " + c.Alias
+	}
+	a.sayf("Logged in to %s%s; %s.", l.Key, as, lifetime(*c, time.Now()))
+	if before.Alias != "" && c.Alias != "" && before.Alias != c.Alias {
+		a.warnf("this is another account than before, which was %s", before.Alias)
+	}
+	return nil
+}
+
+// lifetime says how long a fresh credential lasts.
+func lifetime(c api.Credential, now time.Time) string {
+	if c.ExpiresAt.IsZero() {
+		return "the token lasts until it is revoked"
+	}
+	left := span(seconds(c.ExpiresAt.Sub(now)))
+	switch {
+	case c.NeedsLoginBy.IsZero():
+		return "the token lasts " + left + " and renews itself"
+	case c.NeedsLoginBy.After(c.ExpiresAt):
+		return "the token lasts " + left + " and renews itself for " + span(seconds(c.NeedsLoginBy.Sub(now)))
+	default:
+		return "the token lasts " + left + ", then log in again"
+	}
+}
+
+// endError is the error for a login that ended without a credential.
+func endError(l api.Login) *api.Error {
+	var e *api.Error
+	switch l.Status {
+	case api.LoginDenied:
+		e = api.Errorf(api.CodeAccessDenied, "the login for %s was denied", l.Key)
+	case api.LoginExpired:
+		e = api.Errorf(api.CodeExpired, "the login for %s was not approved in time", l.Key)
+	case api.LoginCancelled:
+		e = api.Errorf(api.CodeCancelled, "the login for %s was cancelled", l.Key)
+	default:
+		e = api.Errorf(api.CodeInternal, "the login for %s failed", l.Key)
+	}
+	if l.Error != nil {
+		e.Code = l.Error.Code
+		if l.Error.Hint != "" {
+			e.Message += ": " + l.Error.Hint
+		}
+	}
+	return e.WithHint("run: usher login %s", l.Key)
+}

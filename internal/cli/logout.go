@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/usherauth/usher/api"
+)
+
+const logoutHelp = `Log out: revoke the tokens at the provider (RFC 7009), then remove them from
+this machine. They are removed even if the provider does not answer; the exit
+code is 1 or 6 then.
+
+usage: usher logout KEY [flags]
+
+  --keep-remote   do not revoke at the provider
+  --json          print a JSON object: what was removed and revoked
+
+example:
+  usher logout github
+`
+
+// logoutOptions are the arguments of logout.
+type logoutOptions struct {
+	key        string
+	keepRemote bool
+	json       bool
+}
+
+func (a *app) logoutCommand() *cobra.Command {
+	var o logoutOptions
+	cmd := a.command(&cobra.Command{
+		Use: "logout KEY", Short: "revoke and remove", Long: logoutHelp, Args: arguments("KEY"),
+	}, func(ctx context.Context, args []string) error {
+		o.key = args[0]
+		return a.runLogout(ctx, o)
+	})
+	cmd.Flags().BoolVar(&o.keepRemote, "keep-remote", false, "do not revoke at the provider")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) runLogout(ctx context.Context, o logoutOptions) error {
+	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
+	defer stop()
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close(settleBound)
+	done, err := s.Logout(ctx, api.LogoutRequest{Key: o.key, KeepRemote: o.keepRemote})
+	if err != nil {
+		return err
+	}
+	if o.json {
+		if err := a.printJSON(done); err != nil {
+			return err
+		}
+	}
+	return a.tellLogout(done)
+}
+
+// tellLogout tells what a logout did. A revocation that failed is an error:
+// the tokens may still work for whoever has a copy.
+func (a *app) tellLogout(done api.Logout) error {
+	if done.CancelledLogin != "" {
+		a.sayf("Cancelled the pending login for %s.", done.Key)
+	}
+	switch {
+	case !done.Removed:
+		a.sayf("Not logged in to %s; nothing was removed.", done.Key)
+	case done.Revocation == api.RevocationRevoked:
+		a.sayf("Logged out of %s; the provider revoked the tokens.", done.Key)
+	case done.Revocation == api.RevocationUnsupported:
+		a.sayf("Logged out of %s; the provider offers no revocation, so the tokens stay valid until they expire.", done.Key)
+	case done.Revocation == api.RevocationKept:
+		a.sayf("Logged out of %s; the tokens were not revoked, as asked.", done.Key)
+	case done.Revocation == api.RevocationNothing:
+		a.sayf("Logged out of %s; there was no token to revoke.", done.Key)
+	default:
+		e := api.Errorf(api.CodeRevocationLost, "removed %s here, but the tokens were not revoked", done.Key).
+			WithHint("they stay valid until they expire; revoke them on the provider's page if that matters")
+		if done.Error != nil {
+			e.Code = done.Error.Code
+			e.Message += ": " + done.Error.Hint
+		}
+		return e
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// interrupts are the signals that ask a command to end.
+var interrupts = []os.Signal{os.Interrupt, syscall.SIGTERM}
+
+// untilSignal returns a context that ends with the first of the signals.
+// Later ones do nothing until stop is called. Signals that were ignored when
+// the program was started stay ignored, as for nohup and for jobs in the
+// background of a script.
+func untilSignal(ctx context.Context, signals ...os.Signal) (_ context.Context, stop func()) {
+	var wanted []os.Signal
+	for _, s := range signals {
+		if !signal.Ignored(s) {
+			wanted = append(wanted, s)
+		}
+	}
+	if len(wanted) == 0 {
+		return context.WithCancel(ctx) // Notify of no signals means all of them
+	}
+	return signal.NotifyContext(ctx, wanted...)
+}
+
+// ignoreBrokenPipes makes writing to a closed pipe an error instead of the
+// program's end: whoever stops reading must not cut off a login or a refresh.
+func ignoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }

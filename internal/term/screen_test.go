@@ -1,0 +1,103 @@
+package term
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// terminal is a terminal of a certain size.
+type terminal struct {
+	bytes.Buffer
+	columns, rows int
+}
+
+func (t *terminal) Size() (columns, rows int) { return t.columns, t.rows }
+
+func noEnv(string) string { return "" }
+
+func TestLiveLineIsErased(t *testing.T) {
+	w := &terminal{columns: 10, rows: 5}
+	s := New(w, noEnv)
+	s.Live("one")
+	s.Live("one") // nothing new, nothing written
+	s.Live("longer than the line")
+	fmt.Fprintln(s, "said")
+	s.Live("two")
+	s.Erase()
+	s.Erase()
+	const erase = "\r\x1b[K"
+	want := erase + "one" + erase + "longer th" + erase + "said\n" + erase + "two" + erase
+	if diff := cmp.Diff(want, w.String()); diff != "" {
+		t.Errorf("written (-want +got):\n%s", diff)
+	}
+}
+
+func TestNoEscapesWithoutTerminal(t *testing.T) {
+	dumb := &terminal{columns: 80, rows: 24}
+	pipe := &bytes.Buffer{}
+	for name, s := range map[string]*Screen{
+		"pipe": New(pipe, noEnv),
+		"dumb": New(dumb, func(name string) string { return map[string]string{"TERM": "dumb"}[name] }),
+	} {
+		s.Live("live")
+		fmt.Fprint(s, s.Bold("bold"))
+		s.Erase()
+		if s.CanLive() {
+			t.Errorf("%s: can show a live line", name)
+		}
+	}
+	if pipe.String() != "bold" || dumb.String() != "bold" {
+		t.Errorf("written %q and %q, want the text alone", pipe, dumb)
+	}
+	if New(pipe, noEnv).Terminal() || !New(dumb, noEnv).Terminal() {
+		t.Error("what is a terminal is mistaken")
+	}
+}
+
+func TestTableFits(t *testing.T) {
+	table := Table{
+		Header: []string{"KEY", "STATE", "EXPIRES", "ACCOUNT"},
+		Rows: [][]string{
+			{"github/work", "active", "in 58 min", "acct-ab12cd"},
+			{"ä", "needs login", "-", "-"},
+		},
+		Drop: []int{3, 2},
+	}
+	for _, c := range []struct {
+		columns int
+		want    []string
+	}{
+		{0, []string{
+			"KEY          STATE        EXPIRES    ACCOUNT",
+			"github/work  active       in 58 min  acct-ab12cd",
+			"ä            needs login  -          -"}},
+		{48, []string{
+			"KEY          STATE        EXPIRES    ACCOUNT",
+			"github/work  active       in 58 min  acct-ab12cd",
+			"ä            needs login  -          -"}},
+		{47, []string{
+			"KEY          STATE        EXPIRES",
+			"github/work  active       in 58 min",
+			"ä            needs login  -"}},
+		{10, []string{
+			"KEY          STATE",
+			"github/work  active",
+			"ä            needs login"}},
+	} {
+		if diff := cmp.Diff(c.want, table.Lines(c.columns)); diff != "" {
+			t.Errorf("%d columns (-want +got):\n%s", c.columns, diff)
+		}
+	}
+}
+
+func TestCutKeepsRunesWhole(t *testing.T) {
+	w := &terminal{columns: 4, rows: 5}
+	New(w, noEnv).Live("äöüß")
+	if !strings.HasSuffix(w.String(), "äöü") {
+		t.Errorf("written %q, want the first three letters", w)
+	}
+}

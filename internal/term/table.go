@@ -1,0 +1,66 @@
+package term
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Table is rows of short texts under a header. Rows may be shorter than the
+// header.
+type Table struct {
+	Header []string
+	Rows   [][]string
+	// Drop are the columns, by index, to leave out when the table is too wide,
+	// the least important one first. Others are never left out, and nothing is
+	// ever cut off: half a key is no key.
+	Drop []int
+}
+
+// Lines lays the table out for a width of columns, 0 for no limit. Lines have
+// no trailing blanks.
+func (t Table) Lines(columns int) []string {
+	widths := t.widths()
+	hidden := map[int]bool{}
+	for _, c := range t.Drop {
+		if columns <= 0 || total(widths, hidden) <= columns {
+			break
+		}
+		hidden[c] = true
+	}
+	lines := make([]string, 0, len(t.Rows)+1)
+	for _, row := range append([][]string{t.Header}, t.Rows...) {
+		var b strings.Builder
+		for c, text := range row {
+			if hidden[c] {
+				continue
+			}
+			b.WriteString(text)
+			b.WriteString(strings.Repeat(" ", widths[c]-utf8.RuneCountInString(text)+gap))
+		}
+		lines = append(lines, strings.TrimRight(b.String(), " "))
+	}
+	return lines
+}
+
+// gap is the space between two columns.
+const gap = 2
+
+func (t Table) widths() []int {
+	widths := make([]int, len(t.Header))
+	for _, row := range append([][]string{t.Header}, t.Rows...) {
+		for c, text := range row {
+			widths[c] = max(widths[c], utf8.RuneCountInString(text))
+		}
+	}
+	return widths
+}
+
+func total(widths []int, hidden map[int]bool) int {
+	n := -gap
+	for c, w := range widths {
+		if !hidden[c] {
+			n += w + gap
+		}
+	}
+	return n
+}
