@@ -286,7 +286,7 @@ func TestLogoutRemovesEvenWhenRevocationFails(t *testing.T) {
 		do   sandbox.Action
 		code api.Code
 	}{
-		{"500", sandbox.Action{Status: 500}, api.CodeProviderUnreachable},
+		{"500", sandbox.Action{Status: 500}, api.CodeRevocationLost},
 		{"dropped", sandbox.Action{Drop: "before"}, api.CodeProviderUnreachable},
 		{"refused", sandbox.Action{OAuthError: "invalid_client"}, api.CodeRevocationLost},
 	}
@@ -607,6 +607,31 @@ func TestOnlyProvidersThatShowItAreToldWhoAsks(t *testing.T) {
 		}
 		if told[true] != 1 || told[false] != 1 {
 			t.Errorf("told %d, not told %d; want one each", told[true], told[false])
+		}
+	})
+}
+
+// A removal that the store will refuse is found out before the tokens are dead.
+func TestLogoutRevokesNothingThatItCannotRemove(t *testing.T) {
+	inWorld(t, sandbox.Config{}, func(t *testing.T, w *world) {
+		b := w.broker()
+		w.login(b, "sandbox")
+		full := true
+		w.store.Intercept(func(op string, _ credential.Key) error {
+			if full && (op == "Reserve" || op == "Delete") {
+				return errors.New("no space left on device")
+			}
+			return nil
+		})
+		if _, err := b.Logout(t.Context(), api.LogoutRequest{Key: "sandbox"}); code(err) != api.CodeStoreFailure {
+			t.Errorf("Logout: %v", err)
+		}
+		if n := w.as.Record().Count("revoke"); n != 0 {
+			t.Errorf("%d revocations although nothing could be removed", n)
+		}
+		full = false
+		if out, err := b.Logout(t.Context(), api.LogoutRequest{Key: "sandbox"}); err != nil || !out.Removed || out.Revocation != api.RevocationRevoked {
+			t.Errorf("Logout = %+v, %v", out, err)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/internal/conffile"
 	"github.com/usherauth/usher/login"
 	"github.com/usherauth/usher/oauth"
 	"github.com/usherauth/usher/provider"
@@ -30,6 +31,7 @@ func apiError(err error, key string) *api.Error {
 		needed     *token.LoginNeededError
 		refresh    *token.RefreshError
 		incomplete *provider.IncompleteError
+		file       *conffile.Error
 		protocol   *oauth.Error
 	)
 	switch {
@@ -51,6 +53,8 @@ func apiError(err error, key string) *api.Error {
 			WithHint("usher provider list shows them all; usher provider add makes one")
 	case errors.As(err, &incomplete):
 		return incompleteError(incomplete)
+	case errors.As(err, &file):
+		return api.Errorf(api.CodeProviderIncomplete, "%w", err).WithHint("correct the file, or remove it")
 	case errors.Is(err, token.ErrProviderChanged):
 		return api.Errorf(api.CodeProviderMismatch, "the configuration of %s names another client or issuer now", key).
 			WithHint("run: usher login %s", key)
@@ -130,11 +134,28 @@ func providerError(err error, key string) *api.Error {
 		return out
 	case oauth.KindConfig:
 		return api.Errorf(api.CodeProviderIncomplete, "%w", err).WithHint("check: usher provider show %s", provider)
-	case oauth.KindNetwork, oauth.KindTimeout, oauth.KindCanceled, oauth.KindTLS, oauth.KindServer, oauth.KindRateLimited:
-		return api.Errorf(api.CodeProviderUnreachable, "%s could not be reached: %w", provider, err).
-			WithHint("nothing was lost; try again when the provider answers")
+	case oauth.KindServer, oauth.KindRateLimited:
+		return api.Errorf(api.CodeProviderUnreachable, "%s cannot answer now: %w", provider, err).
+			WithHint("nothing was lost; try again when it can")
 	default:
+		if unreachable(err) {
+			return api.Errorf(api.CodeProviderUnreachable, "%s could not be reached: %w", provider, err).
+				WithHint("nothing was lost; try again when the provider answers")
+		}
 		return api.Errorf(api.CodeProviderRefused, "%s gave an answer that is not OAuth: %w", provider, err).
 			WithHint("check the addresses: usher provider show %s", provider)
 	}
+}
+
+// unreachable reports whether err says that no answer came at all.
+func unreachable(err error) bool {
+	var e *oauth.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Kind {
+	case oauth.KindNetwork, oauth.KindTimeout, oauth.KindCanceled, oauth.KindTLS:
+		return true
+	}
+	return false
 }

@@ -32,6 +32,9 @@ func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, e
 	if len(cancelled) > 0 {
 		out.CancelledLogin = cancelled[0].ID
 	}
+	if err := b.checkRemovable(ctx, key); err != nil {
+		return out, apiError(err, r.Key)
+	}
 	var last uint64 // generation of what was removed
 	for {
 		c, err := b.cfg.Store.Get(ctx, key)
@@ -69,6 +72,32 @@ func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, e
 	return out, nil
 }
 
+// lockPatience is how long a logout waits for a rotation that is under way.
+const lockPatience = 5 * time.Second
+
+// checkRemovable finds out, before any token is revoked, whether the store will
+// take the removal: a credential that stays although its tokens are dead would
+// be the worst of both. Someone else's rotation is no obstacle; it has made sure
+// of the space itself, and its answer will meet the tombstone.
+func (b *Broker) checkRemovable(ctx context.Context, key credential.Key) error {
+	bound, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	held, err := b.cfg.Store.BeginRotation(bound, key, 0)
+	switch {
+	case errors.Is(err, credential.ErrNotFound):
+		return nil
+	case err != nil && bound.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return err
+	}
+	err = held.Reserve(bound)
+	if errors.Is(err, credential.ErrConflict) {
+		err = nil
+	}
+	return errors.Join(err, held.Release(true))
+}
+
 // revoke revokes c's tokens at the provider and tells how that went.
 func (b *Broker) revoke(ctx context.Context, c credential.Credential) (string, *api.Failure) {
 	if c.Binding.Endpoints.Revocation == "" {
@@ -99,12 +128,11 @@ func (b *Broker) revoke(ctx context.Context, c credential.Credential) (string, *
 			continue
 		}
 		if err != nil {
-			e := apiError(err, c.Key.String())
 			code := api.CodeRevocationLost
-			if e.Code == api.CodeProviderUnreachable {
+			if unreachable(err) {
 				code = api.CodeProviderUnreachable
 			}
-			return api.RevocationFailed, &api.Failure{Code: code, Hint: "revocation at the provider: " + e.Message}
+			return api.RevocationFailed, &api.Failure{Code: code, Hint: "revocation at the provider: " + apiError(err, c.Key.String()).Message}
 		}
 		result = api.RevocationRevoked
 	}

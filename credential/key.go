@@ -3,9 +3,10 @@ package credential
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/usherauth/usher/internal/safetext"
 )
 
 // DefaultAccount is the account a key names when it names none.
@@ -14,7 +15,10 @@ const DefaultAccount = "default"
 // ErrInvalidKey is wrapped by every error of [ParseKey].
 var ErrInvalidKey = errors.New("invalid key")
 
-var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,62}$`)
+// isName reports whether s matches [a-z0-9][a-z0-9._-]{0,62}.
+func isName(s string) bool {
+	return safetext.Word(s, "._-", 1, 63) && s == strings.ToLower(s) && !strings.Contains("._-", s[:1])
+}
 
 // reservedNames are words of the command line; a provider of that name could
 // not be addressed by it.
@@ -39,7 +43,7 @@ func ParseKey(s string) (Key, error) {
 	if err := CheckName(provider); err != nil {
 		return Key{}, fmt.Errorf("%w %q: provider %w", ErrInvalidKey, s, err)
 	}
-	if !namePattern.MatchString(account) {
+	if !isName(account) {
 		return Key{}, fmt.Errorf("%w %q: account %w", ErrInvalidKey, s, errName)
 	}
 	return Key{Provider: provider, Account: account}, nil
@@ -50,7 +54,7 @@ var errName = errors.New("name must be 1 to 63 of a-z 0-9 . _ - and begin with a
 // CheckName reports why s cannot be a provider's name; nil if it can.
 func CheckName(s string) error {
 	switch {
-	case !namePattern.MatchString(s):
+	case !isName(s):
 		return errName
 	case slices.Contains(reservedNames, s):
 		return fmt.Errorf("name %q is a word of the command line", s)

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"regexp"
 	"time"
+
+	"github.com/usherauth/usher/internal/safetext"
 )
 
 // ApproveMode says who decides about an authorization request.
@@ -138,8 +139,6 @@ func orDefault[T comparable](v, standard T) T {
 	return v
 }
 
-var canaryForm = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
-
 // validate reports the first thing in c that makes no sense.
 func (c Config) validate() error {
 	switch c.approve() {
@@ -164,7 +163,7 @@ func (c Config) validate() error {
 	if c.GracePeriod < 0 {
 		return fmt.Errorf("grace period %v: want 0 or more", c.GracePeriod)
 	}
-	if !canaryForm.MatchString(c.Canary) {
+	if !safetext.Word(c.Canary, "_-", 0, 64) {
 		return errors.New("canary: want at most 64 of A-Z a-z 0-9 _ -")
 	}
 	if err := validateClients(c.Clients); err != nil {

@@ -5,12 +5,8 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/url"
-	"regexp"
-)
 
-var (
-	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)       // RFC 7636 section 4.2, S256
-	verifierForm  = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`) // RFC 7636 section 4.1
+	"github.com/usherauth/usher/internal/safetext"
 )
 
 // checkChallenge says what is wrong with the PKCE parameters of a request;
@@ -24,7 +20,7 @@ func checkChallenge(form url.Values, required bool) (problem string) {
 		return "code_challenge is missing"
 	case method != "S256":
 		return "code_challenge_method: want S256"
-	case !challengeForm.MatchString(challenge):
+	case !safetext.Word(challenge, "_-", 43, 43): // RFC 7636 section 4.2, S256
 		return "code_challenge is malformed"
 	}
 	return ""
@@ -37,7 +33,7 @@ func verifies(challenge, verifier string) bool {
 	if challenge == "" {
 		return verifier == ""
 	}
-	if !verifierForm.MatchString(verifier) {
+	if !safetext.Word(verifier, "._~-", 43, 128) { // RFC 7636 section 4.1
 		return false
 	}
 	sum := sha256.Sum256([]byte(verifier))

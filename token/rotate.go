@@ -350,6 +350,8 @@ func (r *rotation) failProvider(err error, pause time.Duration) step {
 
 func (r *rotation) failStore(doing string, err error) step {
 	r.m.log.Error("store failed in a rotation", "key", r.key, "doing", doing, "err", err)
-	r.result = result{err: fmt.Errorf("%s credential %s: %w", doing, r.key, err), pauses: true}
+	// No pause: it is ours, not the provider's, and a disk that has room again
+	// should be noticed at once.
+	r.result = result{err: fmt.Errorf("%s credential %s: %w", doing, r.key, err)}
 	return stepRelease
 }

@@ -7,23 +7,21 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/internal/atomicfile"
 	"github.com/usherauth/usher/internal/filelock"
+	"github.com/usherauth/usher/internal/safetext"
 )
 
 func (s *Store) lockLogins(ctx context.Context) (*filelock.Lock, error) {
 	return lockFolder(ctx, filepath.Join(s.dir, "logins"), "lock")
 }
 
-// idPattern keeps an id, which may come from anywhere, inside its folder.
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
-
-func isID(id string) bool { return idPattern.MatchString(id) }
+// isID keeps an id, which may come from anywhere, inside its folder.
+func isID(id string) bool { return safetext.Word(id, "_-", 1, 128) }
 
 func (s *Store) loginPath(id string) string { return filepath.Join(s.dir, "logins", id+".json") }
 

@@ -49,7 +49,8 @@ func TestShowLogin(t *testing.T) {
 for ada@box, to get: repo user
 note: Read this.
 
-Open this link on any device:
+On any device, open https://example.com/d
+and enter the code, or open this link, which brings it along:
 
 https://example.com/d?user_code=BCDF-GHJK
 
@@ -101,7 +102,7 @@ func TestShowLoginOfHostileProvider(t *testing.T) {
 			t.Errorf("%q shown: %q", r, got)
 		}
 	}
-	if strings.Contains(got, "Open this link") || !strings.Contains(got, "warning: the provider's link is not one to open") {
+	if strings.Contains(got, "any device") || !strings.Contains(got, "warning: the provider's link is not one to open") {
 		t.Errorf("shown: %s", got)
 	}
 }

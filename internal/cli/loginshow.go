@@ -48,7 +48,7 @@ func (a *app) showLogin(l api.Login, p provider.Provider, qr bool) {
 		shown, qr = "", false
 	}
 	if shown != "" {
-		a.sayf("\nOpen this link on any device:\n")
+		a.sayf("\n%s\n", openThis(l))
 		a.sayf("%s\n", shown)
 	}
 	if complete {
@@ -64,6 +64,15 @@ func (a *app) showLogin(l api.Login, p provider.Provider, qr bool) {
 			a.sayf("%s", strings.Join(lines, "\n"))
 		}
 	}
+}
+
+// openThis is the sentence before the link. Beside a complete link it names the
+// plain one, which can be read out to another person (RFC 8628 section 3.3.1).
+func openThis(l api.Login) string {
+	if plain, err := safetext.URL(l.VerificationURI); err == nil && l.VerificationURIComplete != "" {
+		return "On any device, open " + plain + "\nand enter the code, or open this link, which brings it along:"
+	}
+	return "Open this link on any device:"
 }
 
 // troubles says in plain words what keeps a login from progress.

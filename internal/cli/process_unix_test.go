@@ -359,7 +359,7 @@ func TestDemoNamesTheStepThatFailed(t *testing.T) {
 		code         int
 	}{
 		"denied":             {`[{"endpoint":"token.device","calls":[2],"do":{"deny":true}}]`, "step 4 (wait for the approval)", api.ExitDenied},
-		"revocation refused": {`[{"endpoint":"revoke","do":{"status":500,"body":"no"}}]`, "step 7 (log out)", api.ExitUnreachable},
+		"revocation refused": {`[{"endpoint":"revoke","do":{"status":500,"body":"no"}}]`, "step 7 (log out)", api.ExitError},
 		"refresh answered in vain": {`[{"endpoint":"token.refresh","do":{"oauth_error":"invalid_grant"}}]`,
 			"step 6 (let the token expire and read it again)", api.ExitLoginNeeded},
 	} {

@@ -32,11 +32,17 @@ example:
 const providerListHelp = `List the providers.
 
 usage: usher provider list [--json]
+
+example:
+  usher provider list
 `
 
 const providerShowHelp = `Show the settings of a provider and where each is from: built in, or yours.
 
 usage: usher provider show NAME [--json]
+
+example:
+  usher provider show github
 `
 
 const providerRemoveHelp = `Remove a provider that was added. One that comes with usher loses its overrides
@@ -44,6 +50,9 @@ and stays. What is logged in there stays usable as long as it needs no client
 secret.
 
 usage: usher provider remove NAME [--json]
+
+example:
+  usher provider remove example
 `
 
 func (a *app) providerCommand() *cobra.Command {

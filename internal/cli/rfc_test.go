@@ -121,14 +121,11 @@ func TestRFC8628_39_LinkIsTextAndUntouched(t *testing.T) {
 			if !slices.Contains(lines, want) {
 				t.Errorf("%s, %q: no line is %s:\n%s", name, args, want, text)
 			}
-			links := 0
-			for _, line := range lines {
-				if strings.Contains(line, "://") {
-					links++
-				}
+			for _, given := range []string{want, m.answered("verification_uri")} {
+				text = strings.ReplaceAll(text, given, "")
 			}
-			if links != strings.Count(text, want) {
-				t.Errorf("%s, %q: there is another link than %s:\n%s", name, args, want, text)
+			if strings.Contains(text, "://") {
+				t.Errorf("%s, %q: there is a link that the provider did not give:\n%s", name, args, text)
 			}
 		}
 	}
@@ -234,6 +231,39 @@ func TestRFC10027_104_TextTellsWhoWhatAndWhere(t *testing.T) {
 		for _, want := range append([]string{"The House", "here", me.Username + "@" + host}, tt.scopes...) {
 			if !strings.Contains(text, want) {
 				t.Errorf("%q: before the link the text lacks %q:\n%s", tt.args, want, text)
+			}
+		}
+	}
+}
+
+// A person who cannot use the complete link or the QR code reads out the plain
+// link and the code.
+func TestRFC8628_38_CodeAndPlainLinkAreAlwaysShown(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(map[string]any){
+		"complete": nil,
+		"plain":    func(told map[string]any) { delete(told, "verification_uri_complete") },
+		"another path": func(told map[string]any) {
+			complete, code := told["verification_uri_complete"].(string), told["user_code"].(string)
+			told["verification_uri_complete"] = strings.ReplaceAll(complete, "/device?user_code="+code, "/go/"+code)
+		},
+	} {
+		for _, args := range [][]string{nil, {"--no-qr"}, {"--json"}} {
+			m := newMachine(t, change)
+			text, _ := m.shown(args...)
+			code, uri, complete := m.answered("user_code"), m.answered("verification_uri"), m.answered("verification_uri_complete")
+			rest := text
+			if complete != "" {
+				if !strings.Contains(text, complete) {
+					t.Errorf("%s, %q: the complete link is not shown:\n%s", name, args, text)
+				}
+				rest = strings.ReplaceAll(text, complete, "")
+			}
+			if !strings.Contains(rest, code) {
+				t.Errorf("%s, %q: beside the link there is no code:\n%s", name, args, text)
+			}
+			if !strings.Contains(rest, uri) {
+				t.Errorf("%s, %q: the plain link is not shown of its own:\n%s", name, args, text)
 			}
 		}
 	}

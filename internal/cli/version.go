@@ -11,6 +11,9 @@ import (
 const versionHelp = `Print the version.
 
 usage: usher version [--json]
+
+example:
+  usher version --json
 `
 
 // buildVersion is what is known about this binary.
