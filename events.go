@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"mime"
 	"net/http"
 	"time"
 
@@ -34,10 +35,13 @@ func (c *Client) Events(ctx context.Context, lastID string) iter.Seq2[Event, err
 		s := stream{client: c, lastID: lastID}
 		var b backoff
 		for ctx.Err() == nil {
-			err := s.follow(ctx, func(e Event) bool {
+			began := time.Now()
+			err := s.follow(ctx, func(e Event) bool { return yield(e, nil) })
+			// An event alone proves nothing: what is cut off after each one
+			// must not be asked without a pause.
+			if time.Since(began) > maxPause {
 				b = backoff{}
-				return yield(e, nil)
-			})
+			}
 			switch {
 			case errors.Is(err, errStopped), ctx.Err() != nil:
 				return
@@ -79,6 +83,9 @@ func (s *stream) follow(ctx context.Context, yield func(Event) bool) error {
 		return err
 	}
 	defer resp.Body.Close()
+	if mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mediaType != "text/event-stream" {
+		return foreign(r.route, resp.StatusCode, "something that is not an event stream")
+	}
 	if at := resp.Header.Get("Last-Event-ID"); at != "" && s.lastID == "" {
 		s.lastID = at
 	}

@@ -179,3 +179,53 @@ func TestEventsLeaveASilentConnection(t *testing.T) {
 		})
 	}
 }
+
+// Something that answers in place of the daemon, with success, is told and not
+// waited for.
+func TestEventsEndAtWhatIsNoStream(t *testing.T) {
+	for contentType, status := range map[string]int{"text/html; charset=utf-8": 200, "application/json": 200, "": 204} {
+		d := &daemon{}
+		d.serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", contentType)
+			w.WriteHeader(status)
+			if status == 200 {
+				_, _ = fmt.Fprint(w, "data: {}\n\n")
+			}
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		var errs []error
+		for e, err := range d.client().Events(ctx, "") {
+			if err == nil {
+				t.Errorf("%q: event %v", contentType, e)
+			}
+			errs = append(errs, err)
+		}
+		cancel()
+		if n := d.requests(); n != 1 || len(errs) != 1 || !errors.Is(errs[0], usher.ErrDaemonUnreachable) {
+			t.Errorf("%q: %d requests, errors %v", contentType, n, errs)
+		}
+		d.stop()
+	}
+}
+
+// A stream that is cut off after each event is asked as one that is away.
+func TestEventsPauseBetweenShortConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &daemon{}
+		d.serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = fmt.Fprint(w, "id: e-1\ndata: {}\n\n")
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		for _, err := range d.client().Events(ctx, "") {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if n := d.requests(); n < 20 || n > 40 {
+			t.Errorf("%d requests in 5 minutes", n)
+		}
+		d.stop()
+	})
+}

@@ -31,13 +31,15 @@ import (
 // so that no answer, and none at all, may make the client send it again.
 func TestRFC6749_15_CodeIsSentOnceWhateverTheAnswer(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
-		"token":           status(200, goodToken),
-		"unusable token":  status(200, `{"token_type":"Bearer"}`),
-		"invalid_grant":   status(400, `{"error":"invalid_grant"}`),
-		"invalid_client":  status(401, `{"error":"invalid_client"}`),
-		"unavailable":     status(503, ""),
-		"rate limit":      status(429, ""),
-		"redirect":        func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/token", 307) },
+		"token":          status(200, goodToken),
+		"unusable token": status(200, `{"token_type":"Bearer"}`),
+		"invalid_grant":  status(400, `{"error":"invalid_grant"}`),
+		"invalid_client": status(401, `{"error":"invalid_client"}`),
+		"unavailable":    status(503, ""),
+		"rate limit":     status(429, ""),
+		"redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/token", http.StatusTemporaryRedirect)
+		},
 		"lost connection": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		for _, style := range []oauth.AuthStyle{oauth.AuthNone, oauth.AuthPost, oauth.AuthBasic} {

@@ -20,8 +20,36 @@ const (
 )
 
 // bodyTimeout bounds the reading of a body: a client that sends slower than
-// this holds a connection for nothing.
-const bodyTimeout = 30 * time.Second
+// this holds a connection for nothing. leftoverTimeout is for a body that
+// nobody wants to read.
+const (
+	bodyTimeout     = 30 * time.Second
+	leftoverTimeout = time.Second
+)
+
+// abandonBody has the connection end with the answer, if r has a body. Else
+// net/http would read the rest of it first, for as long as the client likes,
+// to find the next request.
+func abandonBody(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength == 0 {
+		return
+	}
+	w.Header().Set("Connection", "close")
+	// A client that is still sending does not see the answer if it is reset.
+	setReadDeadline(w, time.Now().Add(leftoverTimeout))
+}
+
+// awaitBody takes abandonBody back, for whoever reads the body to its end by
+// the deadline; zero is none.
+func awaitBody(w http.ResponseWriter, deadline time.Time) {
+	w.Header().Del("Connection")
+	setReadDeadline(w, deadline)
+}
+
+func setReadDeadline(w http.ResponseWriter, t time.Time) {
+	// Not every ResponseWriter can do it; those of a server can.
+	_ = http.NewResponseController(w).SetReadDeadline(t)
+}
 
 // limitBody refuses a body that says it is too large, and has the reading of
 // any other fail where it gets too large. Extra handlers have limits of
@@ -43,19 +71,23 @@ func limitBody(w http.ResponseWriter, r *http.Request, rt route) error {
 
 // readBody reads the whole body within the gate's cap and bodyTimeout.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// Not every ResponseWriter can do it; those of a server can.
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout))
-	defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	// At the end of the body net/http lifts the deadline.
+	awaitBody(w, time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
 	switch {
+	case err == nil:
+		return body, nil
 	case errors.As(err, &large):
-		return nil, errTooLarge
-	case err != nil:
-		return nil, api.Errorf(api.CodeInvalidRequest, "reading request body")
+		err = errTooLarge
+	default:
+		err = api.Errorf(api.CodeInvalidRequest, "reading request body")
 	}
-	return body, nil
+	abandonBody(w, r)
+	return nil, err
 }
 
 func isJSON(r *http.Request) bool {

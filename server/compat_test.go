@@ -79,7 +79,7 @@ func TestCompatAnswers(t *testing.T) {
 		"other IdP down":           {post(`{"providerId":"op"}`), api.ErrProviderUnreachable, 502, `{"error":"Identity provider device authorization request failed","code":"upstream_error"}`},
 		"IdP refuses":              {post(`{"providerId":"qwen-oauth"}`), api.Errorf(api.CodeProviderRefused, "x"), 502, `{"error":"Qwen IdP rejected the device authorization request","code":"upstream_error"}`},
 		"IdP too slow":             {post(`{"providerId":"qwen-oauth"}`), api.Errorf(api.CodeTimeout, "x"), 502, `{"error":"device-flow start timeout (upstream IdP unresponsive)","code":"upstream_error"}`},
-		"store failure":            {authorized("GET", "/workspace/auth/status", ""), api.Errorf(api.CodeStoreFailure, "reading store"), 500, `{"error":"reading store","code":"store_failure"}`},
+		"store failure":            {authorized("GET", "/workspace/auth/status", ""), api.Errorf(api.CodeStoreFailure, "reading store"), 500, `{"error":"the daemon cannot use its data folder","code":"store_failure"}`},
 		"foreign error":            {authorized("GET", "/workspace/auth/status", ""), errors.New("open /home/x: secret"), 500, `{"error":"internal error","code":"internal"}`},
 		"stopping":                 {authorized("GET", "/workspace/auth/status", ""), api.Errorf(api.CodeDaemonStopping, "daemon is stopping"), 503, `{"error":"daemon is stopping","code":"daemon_stopping"}`},
 		"malformed UTF-8 in path":  {authorized("GET", "/workspace/auth/device-flow/%E0%A4", ""), nil, 400, malformed},

@@ -5,16 +5,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"time"
 
 	"github.com/usherauth/usher/api"
 )
 
-// conn is an accepted connection. It gives its slot back when it is closed, and
-// speaks JSON where net/http does not: a request that net/http cannot parse
-// never reaches a handler, and is answered by it in plain text.
+// writeTimeout bounds each write of an answer, which as a whole may last. A
+// client that reads nothing would hold its connection for good otherwise.
+const writeTimeout = 10 * time.Second
+
+// conn is an accepted connection. It gives its slot back when it is closed,
+// bounds writes, and speaks JSON where net/http does not: a request that
+// net/http cannot parse never reaches a handler, and is answered by it in plain
+// text.
 type conn struct {
 	net.Conn
-	release func()
+	// gone is told that the connection is closed.
+	gone func()
 	// recent is the beginning of what was read last; there is the request
 	// line when net/http refuses it.
 	recent []byte
@@ -33,6 +40,9 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) Write(p []byte) (int, error) {
+	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return 0, err
+	}
 	status, _, found := bytes.Cut(p, []byte(plainHead))
 	if !found || !bytes.HasPrefix(status, []byte("HTTP/1.")) || bytes.Contains(status, []byte("\r\n")) {
 		return c.Conn.Write(p)
@@ -68,7 +78,7 @@ func badEscape(line []byte) bool {
 }
 
 func (c *conn) Close() error {
-	defer c.release()
+	defer c.gone()
 	return c.Conn.Close()
 }
 

@@ -43,10 +43,20 @@ func (g *gateway) fail(w *response, r *http.Request, err error) {
 	_ = writeAs(w, typeCompatJSON, refusal.status, refusal.body)
 }
 
+// errStore is trouble with the store for those who are not its owner: what the
+// store says about it names files of the owner's.
+var errStore = &api.Error{
+	Code: api.CodeStoreFailure, Message: "the daemon cannot use its data folder",
+	Hint: "the daemon's log says what is wrong",
+}
+
 // public is err as a client may see it.
 func (g *gateway) public(err error) *api.Error {
 	var e *api.Error
 	switch {
+	case errors.As(err, &e) && e.Code == api.CodeStoreFailure && !g.trusted:
+		g.Log.Error("store failure", "error", err)
+		return errStore
 	case errors.As(err, &e):
 		return e
 	case errors.Is(err, context.DeadlineExceeded):

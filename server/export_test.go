@@ -6,7 +6,7 @@ func (s *Server) Routes() (all []struct {
 	Method, Pattern string
 	Public, Guarded bool
 }) {
-	for _, rt := range s.routes {
+	for _, rt := range (&gateway{Server: s}).table() {
 		all = append(all, struct {
 			Method, Pattern string
 			Public, Guarded bool

@@ -29,12 +29,15 @@ type gateway struct {
 	names names
 	// trusted: the listener has authenticated the owner.
 	trusted bool
+	routes  []route
 }
 
 // Handler returns the server with all its gates as it is seen on a listener at
 // addr; trusted as in [Listener].
 func (s *Server) Handler(addr net.Addr, trusted bool) http.Handler {
-	return &gateway{s, newNames(addr, s.Hosts), trusted}
+	g := &gateway{Server: s, names: newNames(addr, s.Hosts), trusted: trusted}
+	g.routes = g.table()
+	return g
 }
 
 // ServeHTTP sends r through the gates to its route, and answers what either
@@ -51,6 +54,7 @@ func (g *gateway) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
+	abandonBody(w, r)
 	rt, err := g.pass(w, r)
 	pattern = rt.pattern
 	if err == nil {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/usherauth/usher/api"
 )
@@ -14,19 +16,32 @@ import (
 // proxies give up on a silent connection.
 const maxWait = 60 * time.Second
 
+// maxOrigin is longer than every user@host.
+const maxOrigin = 320
+
+// printable reports whether an origin can be shown to the person who approves:
+// it is the caller's claim, and travels to the provider.
+func printable(origin string) bool {
+	return len(origin) <= maxOrigin && !strings.ContainsFunc(origin, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
 // startLogin is POST /v1/logins: 201 with a new login, 200 with one that was
-// pending already.
-func (s *Server) startLogin(w http.ResponseWriter, r *http.Request) error {
+// pending already. A daemon without a token shows code and links only with the
+// new one.
+func (g *gateway) startLogin(w http.ResponseWriter, r *http.Request) error {
 	var req api.StartLogin
 	if err := decode(w, r, &req); err != nil {
 		return err
 	}
-	login, err := s.Broker.StartLogin(r.Context(), req)
+	if !printable(req.Origin) {
+		return api.Errorf(api.CodeInvalidRequest, "origin must be at most %d printable characters", maxOrigin)
+	}
+	login, err := g.Broker.StartLogin(r.Context(), req)
 	switch {
 	case err != nil:
 		return err
 	case login.Attached:
-		return writeJSON(w, r, http.StatusOK, login)
+		return writeJSON(w, r, http.StatusOK, g.shown(login))
 	default:
 		w.Header().Set("Location", "/v1/logins/"+login.ID)
 		return writeJSON(w, r, http.StatusCreated, login)
@@ -49,25 +64,34 @@ func (s *Server) listLogins(w http.ResponseWriter, r *http.Request) error {
 
 // getLogin is GET /v1/logins/{id}. With ?wait=30s (or seconds) it answers when
 // the login has ended, at the latest after that time with the pending login.
-func (s *Server) getLogin(w http.ResponseWriter, r *http.Request) error {
+func (g *gateway) getLogin(w http.ResponseWriter, r *http.Request) error {
 	wait, err := waitTime(r)
 	if err != nil {
 		return err
 	}
-	ask := s.Broker.GetLogin
+	ask := g.Broker.GetLogin
 	ctx := r.Context()
 	if wait > 0 {
-		ask = s.Broker.WaitLogin
+		ask = g.Broker.WaitLogin
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, wait)
 		defer cancel()
-		defer context.AfterFunc(s.waiting, cancel)()
+		defer context.AfterFunc(g.waiting, cancel)()
 	}
 	login, err := ask(ctx, r.PathValue("id"))
 	if err != nil && !(errors.Is(err, api.ErrLoginPending) && login.ID != "") {
 		return err
 	}
-	return writeJSON(w, r, http.StatusOK, login)
+	return writeJSON(w, r, http.StatusOK, g.shown(login))
+}
+
+// shown is a login as a caller sees it who has not just started it. Where
+// nobody has shown who they are, nobody is taken for the initiator.
+func (g *gateway) shown(l api.Login) api.Login {
+	if g.NoAuth && !g.trusted {
+		return l.Public()
+	}
+	return l
 }
 
 // waitTime is the wait parameter, capped; 0 without one.

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/usherauth/usher/api"
@@ -38,25 +39,25 @@ type route struct {
 }
 
 // table is all of the server's own routes.
-func (s *Server) table() []route {
+func (g *gateway) table() []route {
 	return []route{
-		{"GET", "/health", public, s.health},
-		{"GET", "/capabilities", bearer, s.capabilities},
-		{"GET", "/workspace/auth/status", bearer, s.authStatus},
-		{"POST", "/workspace/auth/device-flow", strict, s.startDeviceFlow},
-		{"GET", "/workspace/auth/device-flow/{id}", strict, s.getDeviceFlow},
-		{"DELETE", "/workspace/auth/device-flow/{id}", strict, s.cancelDeviceFlow},
+		{"GET", "/health", public, g.health},
+		{"GET", "/capabilities", bearer, g.capabilities},
+		{"GET", "/workspace/auth/status", bearer, g.authStatus},
+		{"POST", "/workspace/auth/device-flow", strict, g.startDeviceFlow},
+		{"GET", "/workspace/auth/device-flow/{id}", strict, g.getDeviceFlow},
+		{"DELETE", "/workspace/auth/device-flow/{id}", strict, g.cancelDeviceFlow},
 
-		{"POST", "/v1/logins", bearer, s.startLogin},
-		{"GET", "/v1/logins", bearer, s.listLogins},
-		{"GET", "/v1/logins/{id}", bearer, s.getLogin},
-		{"DELETE", "/v1/logins/{id}", bearer, s.cancelLogin},
-		{"GET", "/v1/credentials", guarded, s.listCredentials},
-		{"GET", "/v1/credentials/{provider}/{account}", guarded, s.getCredential},
-		{"DELETE", "/v1/credentials/{provider}/{account}", guarded, s.logout},
-		{"POST", "/v1/token", guarded, s.token},
-		{"GET", "/v1/providers", bearer, s.listProviders},
-		{"GET", "/v1/events", bearer, s.events},
+		{"POST", "/v1/logins", bearer, g.startLogin},
+		{"GET", "/v1/logins", bearer, g.listLogins},
+		{"GET", "/v1/logins/{id}", bearer, g.getLogin},
+		{"DELETE", "/v1/logins/{id}", bearer, g.cancelLogin},
+		{"GET", "/v1/credentials", guarded, g.listCredentials},
+		{"GET", "/v1/credentials/{provider}/{account}", guarded, g.getCredential},
+		{"DELETE", "/v1/credentials/{provider}/{account}", guarded, g.logout},
+		{"POST", "/v1/token", guarded, g.token},
+		{"GET", "/v1/providers", bearer, g.listProviders},
+		{"GET", "/v1/events", bearer, g.events},
 	}
 }
 
@@ -69,7 +70,7 @@ func native(r *http.Request) bool {
 // literally: nothing is cleaned, so that what a proxy in front of the daemon
 // judged is what is served. Only the compatible surface forgives one trailing
 // slash.
-func (s *Server) match(r *http.Request) (route, error) {
+func (g *gateway) match(r *http.Request) (route, error) {
 	escaped := r.URL.EscapedPath()
 	if !native(r) && len(escaped) > 1 {
 		escaped = strings.TrimSuffix(escaped, "/")
@@ -83,7 +84,7 @@ func (s *Server) match(r *http.Request) (route, error) {
 		segments[i] = text
 	}
 	var allowed []string
-	for _, rt := range s.routes {
+	for _, rt := range g.routes {
 		if !rt.matches(segments) {
 			continue
 		}
@@ -96,8 +97,9 @@ func (s *Server) match(r *http.Request) (route, error) {
 	if len(allowed) > 0 {
 		return route{}, methodError{allowed}
 	}
-	if h := s.extra(r.URL.Path); h != nil {
+	if h := g.extra(r.URL.Path); h != nil {
 		return route{pattern: "extra", access: bearer, handle: func(w http.ResponseWriter, r *http.Request) error {
+			awaitBody(w, time.Time{})
 			h.ServeHTTP(w, r)
 			return nil
 		}}, nil

@@ -42,18 +42,25 @@ func (s *Server) Serve(ctx context.Context, listeners ...Listener) error {
 		}
 		return err
 	}
-	var servers []*http.Server
+	var (
+		servers []*http.Server
+		limits  []*connLimit
+	)
 	broken := make(chan error, len(listeners))
 	for _, l := range listeners {
-		srv := s.httpServer(l)
-		servers = append(servers, srv)
-		go func() { broken <- srv.Serve(newConnLimit(l, maxConnections)) }()
+		srv, limit := s.httpServer(l), newConnLimit(l, maxConnections)
+		srv.ConnState = limit.track
+		servers, limits = append(servers, srv), append(limits, limit)
+		go func() { broken <- srv.Serve(limit) }()
 	}
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-broken:
 		err = fmt.Errorf("serving: %w", err)
+	}
+	for _, limit := range limits {
+		_ = limit.Close() // whoever comes now is better off without this daemon
 	}
 	s.stop(servers)
 	return err
@@ -84,14 +91,14 @@ func (s *Server) httpServer(l Listener) *http.Server {
 	}
 }
 
-// stop ends the servers: accepting first, streams last.
+// stop ends the servers, which accept no more: streams last.
 func (s *Server) stop(servers []*http.Server) {
 	bound, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var stopped sync.WaitGroup
 	for _, srv := range servers {
 		stopped.Go(func() {
-			// Closes the listener at once, then waits for what is in flight.
+			// Waits for what is in flight.
 			if err := srv.Shutdown(bound); err != nil {
 				s.Log.Warn("closing connections that are still open")
 				_ = srv.Close()

@@ -49,7 +49,6 @@ type Config struct {
 // Server serves one broker. It is safe for concurrent use.
 type Server struct {
 	Config
-	routes  []route
 	streams chan struct{} // one slot per open event stream
 
 	// waiting ends when the server begins to stop, streaming when the
@@ -77,6 +76,5 @@ func New(c Config) (*Server, error) {
 	s := &Server{Config: c, streams: make(chan struct{}, maxStreams)}
 	s.waiting, s.stopWaiting = context.WithCancel(context.Background())
 	s.streaming, s.stopStreaming = context.WithCancel(context.Background())
-	s.routes = s.table()
 	return s, nil
 }
