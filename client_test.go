@@ -36,7 +36,7 @@ func TestCalls(t *testing.T) {
 	credentials, err := c.Credentials(ctx)
 	check("Credentials", credentials, err, []usher.Credential{{Key: "github"}})
 	credential, err := c.Credential(ctx, "github")
-	check("Credential", credential, err, usher.Credential{Key: "github/default"})
+	check("Credential", credential, err, usher.Credential{Key: "github"})
 	credential, err = c.Credential(ctx, "github/a b/../%2F")
 	check("Credential with an odd key", credential, err, usher.Credential{Key: "github/a b/../%2F"})
 	logout, err := c.Logout(ctx, usher.LogoutRequest{Key: "github/work"})

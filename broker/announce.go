@@ -201,7 +201,7 @@ func (b *Broker) onLogin(e login.Event) {
 func (b *Broker) auditLogin(e login.Event) {
 	r := audit.Record{
 		Action: audit.ActionLogin, Status: loginStatus[e.Type], Key: e.Login.Key.String(),
-		LoginID: e.Login.ID, ClientID: e.By, Hint: e.Hint,
+		LoginID: e.Login.ID, ClientID: clientID(e.By), Hint: e.Hint,
 	}
 	if f := e.Login.Failure; f != nil {
 		r.ErrorKind = f.Code
@@ -217,13 +217,22 @@ func (b *Broker) auditLogin(e login.Event) {
 	case login.LostSuccess:
 		r.ErrorKind = string(api.CodeLostSuccess)
 	case login.Joined:
-		by := e.Login.Initiator
+		by := clientID(e.Login.Initiator)
 		if by == "" {
 			by = "(none)"
 		}
 		r.Hint = "take-over (per-provider singleton; original initiator=" + by + ")"
 	}
 	b.record(r)
+}
+
+// clientID is the client id of who did something, empty if it was none of the
+// compatible surface's clients.
+func clientID(by string) string {
+	if by == nativeInitiator {
+		return ""
+	}
+	return by
 }
 
 // loginStatus maps the registry's events to the audit log's vocabulary, which

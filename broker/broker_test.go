@@ -635,3 +635,26 @@ func TestLogoutRevokesNothingThatItCannotRemove(t *testing.T) {
 		}
 	})
 }
+
+func TestCompatibleClientsSeeNoCodeOfANativeLogin(t *testing.T) {
+	inWorld(t, sandbox.Config{Approve: sandbox.ApproveManual}, func(t *testing.T, w *world) {
+		b := w.broker()
+		l, err := b.StartLogin(t.Context(), api.StartLogin{Key: "sandbox"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, client := range []string{"", "cli-A", "v1"} {
+			flow, err := b.DeviceFlow(t.Context(), l.ID, client)
+			if err != nil || flow.UserCode != "" || flow.VerificationURI != "" || flow.InitiatorClientID != "" {
+				t.Errorf("client %q sees %+v, %v", client, flow, err)
+			}
+			joined, fresh, err := b.StartDeviceFlow(t.Context(), "sandbox", client)
+			if err != nil || fresh || joined.UserCode != "" || joined.VerificationURIComplete != "" {
+				t.Errorf("client %q joins with %+v, fresh %v, %v", client, joined, fresh, err)
+			}
+		}
+		if log := w.auditLog(); strings.Contains(log, "clientId=/v1") {
+			t.Errorf("the audit log names a client that does not exist:\n%s", log)
+		}
+	})
+}

@@ -9,10 +9,15 @@ import (
 	"github.com/usherauth/usher/login"
 )
 
+// nativeInitiator is the initiator of logins that were not started on the
+// compatible surface. No client id can be it, so that nobody there, anonymous
+// or not, is shown the code of somebody else's login.
+const nativeInitiator = "/v1"
+
 // StartLogin starts a login, or joins the one that is pending for the key; then
 // Attached is set. The answer carries the user code and the links.
 func (b *Broker) StartLogin(ctx context.Context, r api.StartLogin) (api.Login, error) {
-	s, joined, err := b.start(ctx, r, "")
+	s, joined, err := b.start(ctx, r, nativeInitiator)
 	if err != nil {
 		return api.Login{}, apiError(err, r.Key)
 	}

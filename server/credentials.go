@@ -42,8 +42,14 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, r, http.StatusOK, done)
 }
 
-// key is the key of a path, which is always two segments there.
-func key(r *http.Request) string { return r.PathValue("provider") + "/" + r.PathValue("account") }
+// key is the key of a path, which is always two segments there, in the form
+// that people write, so that an error speaks of what was asked for.
+func key(r *http.Request) string {
+	if account := r.PathValue("account"); account != "default" {
+		return r.PathValue("provider") + "/" + account
+	}
+	return r.PathValue("provider")
+}
 
 // token is POST /v1/token: an access token, refreshed first if need be.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) error {

@@ -120,6 +120,7 @@ func (d *daemon) listen() error {
 // run serves until ctx ends.
 func (d *daemon) run(ctx context.Context) error {
 	a := d.app
+	defer a.detach()()
 	log := a.log(slog.LevelWarn)
 	b := broker.New(broker.Config{
 		Store: d.store, Providers: d.catalogue, Daemon: true, MaxLogins: d.opts.maxLogins,
