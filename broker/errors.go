@@ -76,9 +76,10 @@ func apiError(err error, key string) *api.Error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return api.Errorf(api.CodeTimeout, "timed out")
 	}
-	// What is left comes from the store: it names the file and the trouble.
+	// What is left comes from the store: it names the file, the trouble and
+	// what helps.
 	return api.Errorf(api.CodeStoreFailure, "%w", err).
-		WithHint("nothing was lost; check that the data folder exists, is yours, and has space")
+		WithHint("nothing was lost; when that is mended, the same command works")
 }
 
 func keyOf(text string) credential.Key {

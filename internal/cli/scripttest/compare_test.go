@@ -136,6 +136,7 @@ var varying = []struct {
 	{"ALIAS", regexp.MustCompile(`\bacct-[a-z0-9]{6}\b`), true},
 	{"PORT", regexp.MustCompile(`\b127\.0\.0\.1:\d+`), false},
 	{"SPAN", regexp.MustCompile(`\b\d+ ?(s|sec|seconds?|m|min|minutes?|h|hours?)\b( \d+ ?(s|sec|seconds?|m|min|minutes?)\b)?`), false},
+	{"SIZE", regexp.MustCompile(`\b\d+ bytes\b`), false}, // of what was to be stored: tokens and times differ
 	{"CLOCK", regexp.MustCompile(`\b\d+:\d\d\b`), false},
 }
 
