@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/internal/safetext"
 )
 
 // The codes that only the compatible surface has.
@@ -120,13 +120,11 @@ func flowError(r *http.Request, err error) error {
 	return err
 }
 
-var clientIDPattern = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
-
 // clientID is who r says it comes from; empty is anonymous. It attributes, and
 // authenticates nobody.
 func clientID(r *http.Request) (string, error) {
 	id := r.Header.Get("X-Qwen-Client-Id")
-	if id != "" && !clientIDPattern.MatchString(id) {
+	if id != "" && !safetext.Word(id, "._:-", 1, 128) {
 		return "", compat(http.StatusBadRequest, codeInvalidClientID,
 			"`X-Qwen-Client-Id` must be a non-empty token of 128 characters or fewer")
 	}
