@@ -489,8 +489,8 @@ func TestStoreFailureIsFoundBeforeTheProviderIsAsked(t *testing.T) {
 		if _, err := b.StartLogin(t.Context(), api.StartLogin{Key: "sandbox"}); code(err) != api.CodeStoreFailure {
 			t.Errorf("StartLogin: %v", err)
 		}
-		if n := w.as.Record().DeviceAuthorizations; n != 0 {
-			t.Errorf("%d device authorizations", n)
+		if n := w.as.Record().Count("*"); n != 0 {
+			t.Errorf("%d requests to the provider", n)
 		}
 	})
 }
@@ -655,6 +655,24 @@ func TestCompatibleClientsSeeNoCodeOfANativeLogin(t *testing.T) {
 		}
 		if log := w.auditLog(); strings.Contains(log, "clientId=/v1") {
 			t.Errorf("the audit log names a client that does not exist:\n%s", log)
+		}
+	})
+}
+
+// Whoever joins needs the code, not the provider: it may be out of reach.
+func TestJoiningAsksTheProviderNothing(t *testing.T) {
+	inWorld(t, sandbox.Config{Approve: sandbox.ApproveManual, Interval: 60}, func(t *testing.T, w *world) {
+		first, err := w.broker().StartLogin(t.Context(), api.StartLogin{Key: "sandbox"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := w.as.Record().Count("*")
+		joined, err := w.broker().StartLogin(t.Context(), api.StartLogin{Key: "sandbox"})
+		if err != nil || !joined.Attached || joined.UserCode != first.UserCode {
+			t.Errorf("joined as %+v, %v", joined, err)
+		}
+		if n := w.as.Record().Count("*") - before; n != 0 {
+			t.Errorf("joining made %d requests", n)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/login"
+	"github.com/usherauth/usher/provider"
 )
 
 // nativeInitiator is the initiator of logins that were not started on the
@@ -31,7 +32,7 @@ func (b *Broker) start(ctx context.Context, r api.StartLogin, initiator string) 
 	if err != nil {
 		return login.Snapshot{}, false, err
 	}
-	req, err := b.request(ctx, key, r)
+	req, err := b.request(key, r)
 	if err != nil {
 		return login.Snapshot{}, false, err
 	}
@@ -40,9 +41,10 @@ func (b *Broker) start(ctx context.Context, r api.StartLogin, initiator string) 
 	return b.logins.Start(ctx, req)
 }
 
-// request resolves what the login of key will be bound to. Nothing after this
-// reads the configuration again, but for the client secret.
-func (b *Broker) request(ctx context.Context, key credential.Key, r api.StartLogin) (login.Request, error) {
+// request is what the configuration says about a login of key. What must be
+// asked of the provider is left to Resolve, so that a pending login can be
+// joined, and a store that fails is noticed, without a request.
+func (b *Broker) request(key credential.Key, r api.StartLogin) (login.Request, error) {
 	req := login.Request{Key: key, Scopes: r.Scopes, Origin: r.Origin}
 	if req.Origin == "" {
 		req.Origin = b.cfg.Origin
@@ -57,13 +59,6 @@ func (b *Broker) request(ctx context.Context, key credential.Key, r api.StartLog
 	if err := p.Check(); err != nil {
 		return req, err
 	}
-	at, err := b.resolver.Resolve(ctx, p)
-	if err != nil {
-		return req, err
-	}
-	if at.Warning != nil {
-		b.cfg.Log.Warn("discovery", "error", at.Warning)
-	}
 	if len(req.Scopes) == 0 {
 		req.Scopes = p.Scopes
 	}
@@ -71,11 +66,24 @@ func (b *Broker) request(ctx context.Context, key credential.Key, r api.StartLog
 	if p.TellContext {
 		req.Extra = contextParameter(req.Origin)
 	}
-	req.Binding = credential.Binding{
+	req.Resolve = func(ctx context.Context) (credential.Binding, error) { return b.bind(ctx, p) }
+	return req, nil
+}
+
+// bind freezes where a login at p sends what. Nothing after it reads the
+// configuration again, but for the client secret.
+func (b *Broker) bind(ctx context.Context, p provider.Provider) (credential.Binding, error) {
+	at, err := b.resolver.Resolve(ctx, p)
+	if err != nil {
+		return credential.Binding{}, err
+	}
+	if at.Warning != nil {
+		b.cfg.Log.Warn("discovery", "error", at.Warning)
+	}
+	return credential.Binding{
 		Endpoints: at.Endpoints, ClientID: p.ClientID, AuthStyle: at.AuthStyle,
 		Dialect: p.Dialect, Resource: p.Resource,
-	}
-	return req, nil
+	}, nil
 }
 
 // GetLogin returns a login with its code and links while it is pending.

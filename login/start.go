@@ -15,9 +15,12 @@ import (
 // Request asks for a login.
 type Request struct {
 	Key credential.Key
-	// Binding holds the provider's facts, resolved by the caller; it stays as
-	// it is for the life of the login and of its credential.
+	// Binding holds the provider's facts; it stays as it is for the life of
+	// the login and of its credential. Where finding them out may take a
+	// request to the provider, Resolve does it: only the process that owns the
+	// new login calls it, once, and nobody who joins one.
 	Binding credential.Binding
+	Resolve func(ctx context.Context) (credential.Binding, error)
 	Scopes  []string
 	// PollInterval slows polling down; the provider's interval wins when longer.
 	PollInterval time.Duration
@@ -124,7 +127,7 @@ func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (
 	e.owned = true
 	e.mu.Unlock()
 
-	auth, err := r.authorizeDevice(l, req)
+	bound, auth, err := r.authorizeDevice(l, req)
 	if err != nil {
 		r.abandon(ctx, e)
 		return credential.Login{}, err
@@ -136,7 +139,7 @@ func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (
 		if l.Status != credential.LoginStarting {
 			return false // a logout was faster
 		}
-		l.Status = credential.LoginPending
+		l.Status, l.Binding = credential.LoginPending, bound
 		l.Interval = max(auth.Interval, req.PollInterval)
 		l.ExpiresAt = deadline.UTC().Round(0)
 		l.Device = &credential.DeviceGrant{
@@ -159,18 +162,27 @@ func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (
 	return e.snapshot().Login, nil
 }
 
-func (r *Registry) authorizeDevice(l credential.Login, req Request) (*oauth.DeviceAuthorization, error) {
+// authorizeDevice finds out what l is bound to and asks there for a device
+// authorization.
+func (r *Registry) authorizeDevice(l credential.Login, req Request) (_ credential.Binding, auth *oauth.DeviceAuthorization, err error) {
 	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
 	defer cancel()
+	defer func() {
+		if err != nil && r.ctx.Err() != nil {
+			err = ErrClosed // cut off by Close
+		}
+	}()
+	if req.Resolve != nil {
+		if l.Binding, err = req.Resolve(ctx); err != nil {
+			return l.Binding, nil, err
+		}
+	}
 	p, err := r.provider(ctx, l)
 	if err != nil {
-		return nil, err
+		return l.Binding, nil, err
 	}
-	auth, err := checkStart(p.Start(ctx, oauth.DeviceRequest{Scopes: l.Scopes, Extra: req.Extra}))
-	if err != nil && r.ctx.Err() != nil {
-		return nil, ErrClosed // cut off by Close
-	}
-	return auth, err
+	auth, err = checkStart(p.Start(ctx, oauth.DeviceRequest{Scopes: l.Scopes, Extra: req.Extra}))
+	return l.Binding, auth, err
 }
 
 // abandon ends a login that did not start. Its id was never given to anyone,
