@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -304,6 +305,31 @@ func TestLogoutRemovesEvenWhenRevocationFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A refresh token that outlives its access token could get another one.
+func TestLogoutRevokesTheRefreshTokenFirst(t *testing.T) {
+	inWorld(t, sandbox.Config{}, func(t *testing.T, w *world) {
+		b := w.broker()
+		w.login(b, "sandbox")
+		if _, err := b.Logout(t.Context(), api.LogoutRequest{Key: "sandbox"}); err != nil {
+			t.Fatal(err)
+		}
+		var hints []string
+		for _, r := range w.as.RecordWithSecrets().Requests {
+			if r.Endpoint != "revoke" {
+				continue
+			}
+			form, err := url.ParseQuery(string(r.Raw.Body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			hints = append(hints, form.Get("token_type_hint"))
+		}
+		if want := []string{"refresh_token", "access_token"}; !slices.Equal(hints, want) {
+			t.Errorf("revoked %q, want %q", hints, want)
+		}
+	})
 }
 
 func TestLogoutThatKeepsTheRemoteSide(t *testing.T) {

@@ -78,10 +78,16 @@ func (k Key) Path() string { return k.Provider + "/" + k.Account }
 // IsZero reports whether k names nothing.
 func (k Key) IsZero() bool { return k == Key{} }
 
-// Compare orders keys by provider, then account.
+// Compare orders keys by provider, then account, the default account first.
 func (k Key) Compare(o Key) int {
-	if c := strings.Compare(k.Provider, o.Provider); c != 0 {
+	if c := strings.Compare(k.Provider, o.Provider); c != 0 || k.Account == o.Account {
 		return c
+	}
+	switch DefaultAccount {
+	case k.Account:
+		return -1
+	case o.Account:
+		return 1
 	}
 	return strings.Compare(k.Account, o.Account)
 }

@@ -1,6 +1,7 @@
 package credential_test
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"testing"
@@ -63,4 +64,20 @@ func FuzzParseKey(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestKeysAreOrderedWithTheDefaultAccountFirst(t *testing.T) {
+	sorted := []string{"a", "b", "b/a", "b/z", "c/x"}
+	for i, a := range sorted {
+		for j, b := range sorted {
+			ka, errA := credential.ParseKey(a)
+			kb, errB := credential.ParseKey(b)
+			if errA != nil || errB != nil {
+				t.Fatal(errA, errB)
+			}
+			if got := ka.Compare(kb); got != cmp.Compare(i, j) {
+				t.Errorf("%s compared with %s: %d", a, b, got)
+			}
+		}
+	}
 }

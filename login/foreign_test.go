@@ -220,3 +220,17 @@ func TestLoginThatALogoutOvertookEnds(t *testing.T) {
 		}
 	})
 }
+
+// A daemon that starts does not tell old stories, neither at its first look nor
+// at a later one.
+func TestLoginsThatEndedBeforeAreNoNews(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBench(t, won)
+		cli := b.registry(func(c *login.Config) { c.Observe = nil })
+		b.wait(cli, b.start(cli).ID)
+		time.Sleep(time.Second)
+		b.registry(func(c *login.Config) { c.Adopt = true })
+		time.Sleep(login.Grace)
+		b.wantEvents()
+	})
+}

@@ -69,6 +69,7 @@ type Config struct {
 type Registry struct {
 	cfg   Config
 	store credential.Store
+	began time.Time
 
 	ctx    context.Context // ends polls and starts when Close gives up waiting
 	cancel context.CancelFunc
@@ -98,7 +99,7 @@ func New(cfg Config) *Registry {
 		cfg.Received = func() credential.Instant { return credential.Instant{Wall: time.Now().Round(0)} }
 	}
 	r := &Registry{
-		cfg: cfg, store: cfg.Store,
+		cfg: cfg, store: cfg.Store, began: time.Now(),
 		entries:  map[string]*entry{},
 		starting: map[credential.Key]*start{},
 		stop:     make(chan struct{}),

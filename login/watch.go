@@ -44,12 +44,12 @@ func (r *Registry) watchLocked() {
 		tick := time.NewTicker(watchPeriod)
 		defer tick.Stop()
 		lastSweep := time.Time{}
-		for first := true; ; first = false {
+		for {
 			sweep := time.Since(lastSweep) >= sweepPeriod
 			if sweep {
 				lastSweep = time.Now()
 			}
-			r.reconcile(r.ctx, first, sweep)
+			r.reconcile(r.ctx, sweep)
 			if r.watchDone() {
 				return
 			}
@@ -78,9 +78,8 @@ func (r *Registry) watchDone() bool {
 }
 
 // reconcile compares what this process knows with the store: it adopts what
-// others changed, claims logins whose owner died, and drops what is gone. What
-// has ended before the first look is no news.
-func (r *Registry) reconcile(ctx context.Context, first, sweep bool) {
+// others changed, claims logins whose owner died, and drops what is gone.
+func (r *Registry) reconcile(ctx context.Context, sweep bool) {
 	seen, unreadable := map[string]bool{}, false
 	for l, err := range r.store.ListLogins(ctx) {
 		if err != nil {
@@ -91,7 +90,7 @@ func (r *Registry) reconcile(ctx context.Context, first, sweep bool) {
 		seen[l.ID] = true
 		e := r.entry(l.ID)
 		if e == nil && r.cfg.Adopt {
-			e = r.meet(l, first)
+			e = r.meet(l)
 		}
 		if e != nil {
 			r.catchUp(ctx, e, l)
@@ -126,10 +125,11 @@ func (r *Registry) reconcile(ctx context.Context, first, sweep bool) {
 }
 
 // meet makes an entry for a login that another process started, or returns nil
-// if it is old news.
-func (r *Registry) meet(l credential.Login, first bool) *entry {
+// if it is old news: what had ended before this process looked, or never was
+// shown to anybody.
+func (r *Registry) meet(l credential.Login) *entry {
 	if !l.Status.Live() {
-		if first || l.Interval == 0 || time.Since(l.EndedAt) >= Grace {
+		if l.EndedAt.Before(r.began) || l.Interval == 0 || time.Since(l.EndedAt) >= Grace {
 			return nil
 		}
 		// It began and ended since the last look: first it was pending.

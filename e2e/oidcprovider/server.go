@@ -140,23 +140,23 @@ func (s *Server) Count(match func(Entry) bool) int {
 	return n
 }
 
-// WaitFor waits until an entry matches and fails the test after ten seconds.
+// WaitFor waits until an entry matches and fails the test after half a minute.
 func (s *Server) WaitFor(t testing.TB, what string, match func(Entry) bool) {
 	t.Helper()
 	Poll(t, what, func() bool { return s.Count(match) > 0 })
 }
 
-// Poll calls cond until it reports true and fails the test after ten seconds.
+// Poll calls cond until it reports true and fails the test after half a minute.
 func Poll(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-tick.C {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-tick.C {
 		if cond() {
 			return
 		}
 	}
-	t.Fatalf("waited 10 s in vain for: %s", what)
+	t.Fatalf("waited 30 s in vain for: %s", what)
 }
 
 // Granted matches a token answer for the grant type.

@@ -13,6 +13,7 @@ import (
 	"github.com/usherauth/usher"
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/internal/config"
+	"github.com/usherauth/usher/internal/safetext"
 	"github.com/usherauth/usher/internal/term"
 	"github.com/usherauth/usher/provider"
 	"github.com/usherauth/usher/secret"
@@ -151,7 +152,7 @@ func (d *demo) startSandbox(ctx context.Context) error {
 		return err
 	}
 	d.authority = authority{first.Issuer}
-	d.notef("It is the place where logins happen, such as GitHub would be: %s", first.Issuer)
+	d.notef("It is where logins happen, as GitHub would be: %s", first.Issuer)
 	return nil
 }
 
@@ -213,7 +214,10 @@ func (d *demo) waitForApproval(ctx context.Context) error {
 	if d.opts.auto {
 		d.notef("The server approves by itself this time, at the third poll.")
 	} else {
-		d.notef("Open the link in a browser of this machine and approve.")
+		// A QR code may have moved it out of sight.
+		d.notef("Approve in a browser on this machine (a phone cannot reach 127.0.0.1):")
+		d.notef("%s", safetext.Line(d.login.VerificationURIComplete, 0))
+		d.notef("No browser here? Press Ctrl-C and run: usher demo --auto")
 	}
 	l, err := d.client.GetLogin(ctx, d.login.ID)
 	if err != nil {
@@ -245,7 +249,7 @@ func (d *demo) waitForApproval(ctx context.Context) error {
 // summary tells what happened where.
 func (d *demo) summary() error {
 	t := term.Table{
-		Header: []string{"WHERE", "WHAT HAPPENED"},
+		Header: []string{"WHERE", "WHAT HAPPENED"}, Prose: true,
 		Rows: [][]string{
 			{"client", fmt.Sprintf("showed a link; read %d tokens; held no refresh token, ever", 1+demoReaders)},
 			{"daemon", "polled, stored the credential, refreshed it once, revoked and removed it"},
@@ -253,5 +257,5 @@ func (d *demo) summary() error {
 		},
 	}
 	d.app.sayf("")
-	return d.app.printLines(t.Lines(0))
+	return d.app.printLines(t.Lines(d.app.out.Columns()))
 }

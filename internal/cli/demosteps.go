@@ -74,7 +74,7 @@ func (d *demo) refresh(ctx context.Context) error {
 	if err := d.events.saw(ctx, api.EventCredentialRefreshed); err != nil {
 		return err
 	}
-	d.notef("%d readers asked at the same moment; all of them got one new token that works,", demoReaders)
+	d.notef("%d readers asked at the same moment; all got one new token that works,", demoReaders)
 	d.notef("and the server's record shows exactly 1 refresh.")
 	d.first = tokens[0]
 	return nil

@@ -26,7 +26,12 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 	var ran runError
 	if !errors.As(err, &ran) {
 		// Everything else comes from parsing the command line.
-		a.sayError(usagef("%s", err).WithHint("see: %s --help", cmd.CommandPath()))
+		what, suggestions, _ := strings.Cut(err.Error(), "\n\nDid you mean this?\n")
+		hint := "see: " + cmd.CommandPath() + " --help"
+		if s := strings.Fields(suggestions); len(s) > 0 {
+			hint = "did you mean " + strings.Join(s, " or ") + "?\n" + hint
+		}
+		a.sayError(usagef("%s", what).WithHint("%s", hint))
 		return api.ExitUsage
 	}
 	e := asError(ran.error)
@@ -45,7 +50,12 @@ func (a *app) sayError(e *api.Error) {
 		return
 	}
 	for line := range strings.Lines(e.Hint) {
-		a.sayf("hint: %s", safetext.Line(strings.TrimSuffix(line, "\n"), 0))
+		hint := "hint: " + safetext.Line(strings.TrimSuffix(line, "\n"), 0)
+		if strings.Contains(hint, ": usher ") {
+			a.say(hint) // a command is to be copied whole
+		} else {
+			a.sayf("%s", hint)
+		}
 	}
 }
 

@@ -119,6 +119,9 @@ func TestUsageErrors(t *testing.T) {
 	i := install(t)
 	for _, c := range []struct{ args, want string }{
 		{"nonsense", `unknown command "nonsense"`},
+		{"logn x", "unknown command \"logn\" for \"usher\"\nhint: did you mean login?\nhint: see: usher --help\n"},
+		{"help logn", `unknown command "logn"`},
+		{"help login x", "no help about login x"},
 		{"login", "login to what? Ready are: "},
 		{"login a b", "only KEY is expected"},
 		{"login UPPER", "invalid key"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,10 @@ If you did not start this, press Ctrl-C.
 	if diff := cmp.Diff(want, shown(l, p, 0, 0, nil)); diff != "" {
 		t.Errorf("without a terminal (-want +got):\n%s", diff)
 	}
-	for _, columns := range []int{80, 40} {
+	narrow := strings.NewReplacer(
+		"open https://", "open\nhttps://", "link, which brings", "link,\nwhich brings",
+	).Replace(want)
+	for columns, want := range map[int]string{80: want, 40: narrow} {
 		got := shown(l, p, columns, 24, map[string]string{"NO_COLOR": "1"})
 		text, code, _ := strings.Cut(got, "Ctrl-C.\n")
 		if diff := cmp.Diff(want, text+"Ctrl-C.\n"); diff != "" {
@@ -71,17 +75,27 @@ If you did not start this, press Ctrl-C.
 			t.Errorf("%d columns: QR code of %d lines in %q", columns, n, got)
 		}
 	}
-	if got := shown(l, p, 20, 24, map[string]string{"NO_COLOR": "1"}); got != want {
+	if got := shown(l, p, 20, 24, map[string]string{"NO_COLOR": "1"}); !slices.Equal(strings.Fields(got), strings.Fields(want)) {
 		t.Errorf("20 columns: %q, want the text alone", got)
 	}
 	if got := shown(l, p, 80, 24, nil); !strings.Contains(got, "\x1b[1mBCDF-GHJK\x1b[0m") {
 		t.Errorf("in colour the code is not bold: %q", got)
 	}
 
+	// A phone that opens a link to loopback asks itself.
+	for _, host := range []string{"localhost:9400", "127.0.0.1", "[::1]:1"} {
+		local := l
+		local.VerificationURI = "http://" + host + "/device"
+		if got := shown(local, p, 0, 0, nil); !strings.Contains(got, "\nIn a browser on this machine, open http://"+host+"/device\n") {
+			t.Errorf("link to %s: %q", host, got)
+		}
+	}
+
 	l.Attached, l.VerificationURIComplete = true, ""
 	got := shown(l, provider.Provider{Name: "x", Title: "github/work"}, 0, 0, nil)
 	for _, part := range []string{
 		"A login to github/work is pending already; joining it.\n", "\nhttps://example.com/d\n", "Enter this code:  BCDF-GHJK\n",
+		"\nOn any device, open this link:\n", "If you do not know who started it, do not approve.\n",
 	} {
 		if !strings.Contains(got, part) {
 			t.Errorf("joined, without a complete link: %q not in %q", part, got)

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -56,12 +57,16 @@ func (a *app) showLogin(l api.Login, p provider.Provider, qr bool) {
 	} else {
 		a.sayf("Enter this code:  %s\n", a.err.Bold(code))
 	}
-	a.sayf("If you did not start this, press Ctrl-C.")
+	if l.Attached { // Ctrl-C only leaves it
+		a.sayf("If you do not know who started it, do not approve.")
+	} else {
+		a.sayf("If you did not start this, press Ctrl-C.")
+	}
 	if qr {
 		// At least the code, two lines between, and the live line stay in
 		// sight; on 24 lines a usual code leaves room for the link as well.
 		if lines := a.err.QR(shown, 4); lines != nil {
-			a.sayf("%s", strings.Join(lines, "\n"))
+			a.say(strings.Join(lines, "\n"))
 		}
 	}
 }
@@ -69,10 +74,14 @@ func (a *app) showLogin(l api.Login, p provider.Provider, qr bool) {
 // openThis is the sentence before the link. Beside a complete link it names the
 // plain one, which can be read out to another person (RFC 8628 section 3.3.1).
 func openThis(l api.Login) string {
-	if plain, err := safetext.URL(l.VerificationURI); err == nil && l.VerificationURIComplete != "" {
-		return "On any device, open " + plain + "\nand enter the code, or open this link, which brings it along:"
+	where := "On any device"
+	if u, err := url.Parse(l.VerificationURI); err == nil && (u.Hostname() == "localhost" || literalLoopback(u.Hostname())) {
+		where = "In a browser on this machine" // a phone would ask itself
 	}
-	return "Open this link on any device:"
+	if plain, err := safetext.URL(l.VerificationURI); err == nil && l.VerificationURIComplete != "" {
+		return where + ", open " + plain + "\nand enter the code, or open this link, which brings it along:"
+	}
+	return where + ", open this link:"
 }
 
 // troubles says in plain words what keeps a login from progress.

@@ -116,7 +116,7 @@ func providerError(err error) error {
 	case errors.Is(err, provider.ErrExists):
 		return api.Errorf(api.CodeConflict, "%w", err).WithHint("--force replaces it")
 	case errors.Is(err, provider.ErrPreset):
-		return usagef("%w, it comes with usher", err)
+		return usagef("%w; it comes with usher, and nothing about it is yours", err)
 	case errors.As(err, &incomplete):
 		e := usagef("%w", err)
 		if incomplete.Help != "" {
@@ -212,11 +212,11 @@ func (a *app) runProviderShow(c *provider.Catalogue, name string, asJSON bool) e
 	if asJSON {
 		return a.printJSON(d)
 	}
-	t := term.Table{Header: []string{"SETTING", "SOURCE", "VALUE"}, Drop: []int{1}}
+	t := term.Table{Header: []string{"SETTING", "SOURCE", "VALUE"}, Drop: []int{1}, Prose: true}
 	for _, s := range d.Settings {
 		t.Rows = append(t.Rows, []string{s.Key, s.Source, show(s.Value)})
 	}
-	if err := a.printLines(t.Lines(0)); err != nil {
+	if err := a.printLines(t.Lines(a.out.Columns())); err != nil {
 		return err
 	}
 	if p.Path != "" {

@@ -113,3 +113,20 @@ func TestClientSecretFileIsMadeAbsolute(t *testing.T) {
 		t.Errorf("show:\n%s%s", r.out, r.err)
 	}
 }
+
+// The sandbox listens where its preset points.
+func TestSandboxPresetIsTheDefaultAddress(t *testing.T) {
+	i := install(t)
+	a := &app{getenv: func(name string) string { return i.env[name] }}
+	dirs, err := a.dirs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := catalogue(dirs).Lookup("sandbox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if listen := a.sandboxCommand().Flags().Lookup("listen").DefValue; p.Issuer != "http://"+listen {
+		t.Errorf("the preset points at %s, the command listens on %s", p.Issuer, listen)
+	}
+}

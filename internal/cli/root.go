@@ -26,7 +26,9 @@ usage: usher COMMAND
 
 KEY is a provider, or provider/account for a second account there, such as
 github or github/work. usher COMMAND --help tells more about a command,
-usher help exit-codes what the exit codes mean.
+usher help exit-codes what the exit codes mean, usher help environment where
+usher keeps its files and which variables it reads. usher completion SHELL
+prints completions for bash, zsh, fish or powershell.
 
 examples:
   usher demo
@@ -35,6 +37,15 @@ examples:
   curl -H "Authorization: Bearer $(usher token example)" https://api.example.com
 
   --debug        log what happens on standard error, without secrets
+  --version      print the version
+`
+
+const helpHelp = `Print the help of a command. usher --help lists them all.
+
+usage: usher help [COMMAND]
+
+example:
+  usher help provider add
 `
 
 const exitCodesHelp = `The exit codes of usher are stable:
@@ -51,18 +62,35 @@ const exitCodesHelp = `The exit codes of usher are stable:
   130  interrupted
 `
 
+const environmentHelp = `The variables that usher reads:
+
+  USHER_HOME           the data folder: credentials, logins, the daemon's socket
+                       and token (default ~/.local/share/usher)
+  USHER_CONFIG         the configuration (default ~/.config/usher/config.toml);
+                       added providers are in the folder providers beside it
+  USHER_SERVER_TOKEN   the bearer token of usher serve, else QWEN_SERVER_TOKEN
+  USHER_DEBUG=1        the same as --debug
+  NO_COLOR             if set, no colour
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY
+                       the way to providers
+
+XDG_DATA_HOME and XDG_CONFIG_HOME move the defaults. On macOS both are in
+~/Library/Application Support, on Windows in LocalAppData and AppData.
+`
+
 // root is the tree of all commands.
 func (a *app) root() *cobra.Command {
 	root := a.command(&cobra.Command{
-		Use: "usher", Long: rootHelp,
+		Use: "usher", Long: rootHelp, Version: readVersion().String(),
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) {},
 	}, func(ctx context.Context, _ []string) error { return a.runStatus(ctx, statusOptions{newcomer: true}) })
 	root.PersistentFlags().BoolVar(&a.debug, "debug", a.debug, "log what happens")
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
 		text := cmd.Long
-		if text == "" {
-			text = cmd.UsageString() // what cobra brings
+		if cmd.Name() == "completion" || cmd.HasParent() && cmd.Parent().Name() == "completion" {
+			text = strings.TrimSpace(text) + "\n\n" + cmd.UsageString() // what cobra brings
 		}
 		_, _ = fmt.Fprint(cmd.OutOrStdout(), text)
 	})
@@ -70,8 +98,27 @@ func (a *app) root() *cobra.Command {
 		a.loginCommand(), a.tokenCommand(), a.statusCommand(), a.logoutCommand(),
 		a.providerCommand(), a.serveCommand(), a.sandboxCommand(), a.demoCommand(), a.versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "what the exit codes mean", Long: exitCodesHelp},
+		&cobra.Command{Use: "environment", Short: "files and variables", Long: environmentHelp},
 	)
+	root.SetHelpCommand(a.helpCommand())
 	return root
+}
+
+// helpCommand prints the help of the command that its arguments name.
+func (a *app) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "help about any command", Long: helpHelp,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return fmt.Errorf("no help about %s", show(strings.Join(args, " ")))
+			}
+			return of.Help()
+		},
+	}
 }
 
 // command makes run what c does.

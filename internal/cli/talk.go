@@ -7,13 +7,19 @@ import (
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/internal/safetext"
+	"github.com/usherauth/usher/internal/term"
 )
 
-// sayf tells a person something: one line on standard error. Foreign text in
-// its arguments has been through safetext.
+// sayf tells a person something on standard error, wrapped to the width of a
+// terminal. Foreign text in its arguments has been through safetext.
 func (a *app) sayf(format string, args ...any) {
+	a.say(term.Wrap(fmt.Sprintf(format, args...), a.err.Columns()))
+}
+
+// say tells text as it is.
+func (a *app) say(text string) {
 	// A person who is not there cannot be told that either.
-	_, _ = fmt.Fprintf(a.err, format+"\n", args...)
+	_, _ = fmt.Fprintln(a.err, text)
 }
 
 func (a *app) warnf(format string, args ...any) { a.sayf("usher: warning: "+format, args...) }

@@ -94,6 +94,43 @@ func TestTableFits(t *testing.T) {
 	}
 }
 
+func TestTableWrapsProse(t *testing.T) {
+	table := Table{
+		Header: []string{"SETTING", "SOURCE", "VALUE"},
+		Rows: [][]string{
+			{"title", "yours", "short"},
+			{"note", "built in", "a sentence that is longer than what a narrow screen has room for"},
+		},
+		Drop: []int{1}, Prose: true,
+	}
+	for columns, want := range map[int][]string{
+		0: {
+			"SETTING  SOURCE    VALUE",
+			"title    yours     short",
+			"note     built in  a sentence that is longer than what a narrow screen has room for"},
+		51: {
+			"SETTING  SOURCE    VALUE",
+			"title    yours     short",
+			"note     built in  a sentence that is longer than\n" +
+				"                   what a narrow screen has room\n" +
+				"                   for"},
+		41: {
+			"SETTING  VALUE",
+			"title    short",
+			"note     a sentence that is longer than\n" +
+				"         what a narrow screen has room\n" +
+				"         for"},
+		30: {
+			"SETTING  VALUE",
+			"title    short",
+			"note     a sentence that is longer than what a narrow screen has room for"},
+	} {
+		if diff := cmp.Diff(want, table.Lines(columns)); diff != "" {
+			t.Errorf("%d columns (-want +got):\n%s", columns, diff)
+		}
+	}
+}
+
 func TestCutKeepsRunesWhole(t *testing.T) {
 	w := &terminal{columns: 4, rows: 5}
 	New(w, noEnv).Live("äöüß")

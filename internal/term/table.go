@@ -1,6 +1,7 @@
 package term
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,24 +15,40 @@ type Table struct {
 	// the least important one first. Others are never left out, and nothing is
 	// ever cut off: half a key is no key.
 	Drop []int
+	// Prose tells that the last column holds sentences. It is wrapped rather
+	// than being the reason to leave others out.
+	Prose bool
 }
+
+// proseWidth is the width that a column of sentences should have at least.
+const proseWidth = 24
 
 // Lines lays the table out for a width of columns, 0 for no limit. Lines have
 // no trailing blanks.
 func (t Table) Lines(columns int) []string {
-	widths := t.widths()
+	widths, last := t.widths(), len(t.Header)-1
+	need := slices.Clone(widths)
+	if t.Prose {
+		need[last] = min(need[last], proseWidth)
+	}
 	hidden := map[int]bool{}
 	for _, c := range t.Drop {
-		if columns <= 0 || total(widths, hidden) <= columns {
+		if columns <= 0 || total(need, hidden) <= columns {
 			break
 		}
 		hidden[c] = true
 	}
+	before := total(widths, hidden) - widths[last] // the columns before the last
 	lines := make([]string, 0, len(t.Rows)+1)
 	for _, row := range append([][]string{t.Header}, t.Rows...) {
 		var b strings.Builder
 		for c, text := range row {
 			if hidden[c] {
+				continue
+			}
+			if t.Prose && c == last && columns-before >= proseWidth {
+				text = strings.ReplaceAll(Wrap(text, columns-before), "\n", "\n"+strings.Repeat(" ", before))
+				b.WriteString(text)
 				continue
 			}
 			b.WriteString(text)

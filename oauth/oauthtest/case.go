@@ -54,7 +54,7 @@ type Expect struct {
 	Kind    oauth.Kind    `json:"kind,omitempty"`
 	Outcome oauth.Outcome `json:"outcome,omitempty"`
 	Code    string        `json:"code,omitempty"`
-	// Attempts is how many requests the server may see at most for one start, login, refresh or discovery by the layer
+	// Attempts is how many requests the server sees for one start, login, refresh or discovery by the layer
 	// that decides about repeating; 0 means that it goes on until the device code expires. A call of package oauth is one
 	// request; its Discover makes exactly this many.
 	Attempts int `json:"attempts,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,11 @@ func compare(allowed map[string]string, alone, daemon *transcript) (problems []s
 		problems = append(problems, "commands without (-) and with (+) a daemon:\n"+diff)
 	}
 	numbers := [2]map[string]int{alone.box.numbers(), daemon.box.numbers()}
+	for name := range allowed {
+		if !applies(name, append(a, d...), numbers) {
+			problems = append(problems, "the script does nothing that is called "+name+", yet declares it to differ")
+		}
+	}
 	for _, n := range numbers {
 		delete(n, discoveryIsCached)
 		for name := range allowed {
@@ -67,6 +73,18 @@ func compare(allowed map[string]string, alone, daemon *transcript) (problems []s
 		problems = append(problems, "the sandbox's record without (-) and with (+) a daemon:\n"+diff)
 	}
 	return problems
+}
+
+// applies reports whether a declared difference names something that was seen.
+func applies(name string, ran []outcome, numbers [2]map[string]int) bool {
+	kind, what, _ := strings.Cut(name, " ")
+	if kind == "record" {
+		_, without := numbers[0][what]
+		_, with := numbers[1][what]
+		return without || with
+	}
+	return (kind == "stdout" || kind == "stderr") &&
+		slices.ContainsFunc(ran, func(o outcome) bool { return o.Command == what })
 }
 
 // differences reads what a script declares: what differs -> why.
@@ -115,6 +133,9 @@ func (tr *transcript) normal(allowed map[string]string) []outcome {
 	return out
 }
 
+// momentary are lines that a command says only when something takes long.
+var momentary = regexp.MustCompile(`(?m)^usher: waiting for an answer of the provider .*\n`)
+
 type normaliser struct {
 	places  []place
 	numbers map[string]int // value -> its number among those of its kind
@@ -141,6 +162,7 @@ var varying = []struct {
 }
 
 func (n *normaliser) text(s string) string {
+	s = momentary.ReplaceAllString(s, "")
 	for _, p := range n.places {
 		s = strings.ReplaceAll(s, p.path, p.name)
 	}
@@ -178,6 +200,10 @@ func TestCompareBites(t *testing.T) {
 		{"another stderr", of(base, outcome{"token box", 0, token + "\n", "on /tmp/us1\n"}), nil, 1},
 		{"another stderr, allowed", of(base, outcome{"token box", 0, token + "\n", "on /tmp/us1\n"}), map[string]string{"stderr token box": "why"}, 0},
 		{"another stdout, stderr allowed", of(base, outcome{"token box", 0, "", "in /tmp/us1\n"}), map[string]string{"stderr token box": "why"}, 1},
+		{"a line that says why it takes long", of(base, outcome{"token box", 0, token + "\n", "usher: waiting for an answer of the provider that is slow\nin /tmp/us1\n"}), nil, 0},
+		{"a difference of a command that did not run", of(base, base), map[string]string{"stderr token bax": "why"}, 1},
+		{"a difference of nothing that can differ", of(base, base), map[string]string{"token box": "why"}, 1},
+		{"a difference of a number that is not there", of(base, base), map[string]string{"record token.refresh": "why"}, 1},
 		{"a command less", of(base), nil, 1},
 		{"nothing ran", of(), nil, 1},
 	} {
