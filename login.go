@@ -123,7 +123,10 @@ func outcome(s LoginState) (Credential, error) {
 		e.Code = api.CodeInternal
 	}
 	if s.Error != nil {
-		e.Code, e.Hint = s.Error.Code, s.Error.Hint
+		e.Code = s.Error.Code
+		if s.Error.Hint != "" {
+			e.Message += ": " + s.Error.Hint // why, not what to do
+		}
 	}
 	return Credential{}, e
 }
