@@ -19,7 +19,8 @@ import (
 // the test can ask it directly.
 type box struct {
 	sandbox *sandbox.Server
-	address string // of the listener; kept while it is off the network
+	address string       // of the listener; kept while it is off the network
+	release func() error // gives the port back that is held meanwhile; nil while it is on
 	server  *http.Server
 }
 
@@ -37,6 +38,12 @@ func (b *box) open(cfg sandbox.Config) error {
 }
 
 func (b *box) up() error {
+	if b.release != nil {
+		if err := b.release(); err != nil {
+			return err
+		}
+		b.release = nil
+	}
 	l, err := net.Listen("tcp", b.address)
 	if err != nil {
 		return err
@@ -48,11 +55,20 @@ func (b *box) up() error {
 }
 
 // down takes the sandbox off the network: connections are refused.
-func (b *box) down() error { return b.server.Close() }
+func (b *box) down() (err error) {
+	if err := b.server.Close(); err != nil {
+		return err
+	}
+	b.release, err = holdPort(b.address)
+	return err
+}
 
 func (b *box) close() {
 	if b.server != nil {
 		b.server.Close()
+	}
+	if b.release != nil {
+		_ = b.release()
 	}
 }
 
