@@ -3,14 +3,20 @@
 package scripttest
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/usherauth/usher/sandbox"
 )
@@ -19,9 +25,9 @@ import (
 // the test can ask it directly.
 type box struct {
 	sandbox *sandbox.Server
-	address string       // of the listener; kept while it is off the network
-	release func() error // gives the port back that is held meanwhile; nil while it is on
+	address string // of the listener; kept while it is off the network
 	server  *http.Server
+	held    int // a socket that keeps the port while it is off the network
 }
 
 // open starts a sandbox.
@@ -34,17 +40,14 @@ func (b *box) open(cfg sandbox.Config) error {
 	if err := b.up(); err != nil {
 		return err
 	}
+	if b.held, err = holdPort(b.address); err != nil {
+		return err
+	}
 	return s.SetIssuer("http://" + b.address)
 }
 
 func (b *box) up() error {
-	if b.release != nil {
-		if err := b.release(); err != nil {
-			return err
-		}
-		b.release = nil
-	}
-	l, err := net.Listen("tcp", b.address)
+	l, err := (&net.ListenConfig{Control: sharePort}).Listen(context.Background(), "tcp", b.address)
 	if err != nil {
 		return err
 	}
@@ -55,21 +58,48 @@ func (b *box) up() error {
 }
 
 // down takes the sandbox off the network: connections are refused.
-func (b *box) down() (err error) {
-	if err := b.server.Close(); err != nil {
-		return err
-	}
-	b.release, err = holdPort(b.address)
-	return err
-}
+func (b *box) down() error { return b.server.Close() }
 
 func (b *box) close() {
 	if b.server != nil {
 		b.server.Close()
 	}
-	if b.release != nil {
-		_ = b.release()
+	if b.held != 0 {
+		_ = unix.Close(b.held)
 	}
+}
+
+// holdPort makes a socket that is bound to address beside the listener there,
+// and does not listen itself. While the sandbox is down it keeps the port from
+// being given to another one: a script beside this one would get its refresh
+// tokens.
+func holdPort(address string) (fd int, err error) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return 0, err
+	}
+	if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); err != nil {
+		return 0, err
+	}
+	unix.CloseOnExec(fd)
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	if err == nil {
+		err = unix.Bind(fd, &unix.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()})
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return 0, fmt.Errorf("holding %s: %w", address, err)
+	}
+	return fd, nil
+}
+
+// sharePort lets a listener and the socket of holdPort have one port.
+func sharePort(_, _ string, c syscall.RawConn) error {
+	var optErr error
+	err := c.Control(func(fd uintptr) {
+		optErr = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	})
+	return cmp.Or(err, optErr)
 }
 
 // configure turns NAME=VALUE words into a configuration:
