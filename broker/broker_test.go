@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,20 +38,7 @@ type world struct {
 	dir   string // the providers' files
 	http  *http.Client
 
-	mu    sync.Mutex
-	audit strings.Builder
-}
-
-func (w *world) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.audit.Write(p)
-}
-
-func (w *world) auditLog() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.audit.String()
+	audit paper
 }
 
 // inWorld runs f in a bubble against a sandbox that approves by itself.
@@ -78,7 +64,7 @@ func inWorld(t *testing.T, cfg sandbox.Config, f func(t *testing.T, w *world)) {
 func (w *world) broker(change ...func(*broker.Config)) *broker.Broker {
 	cfg := broker.Config{
 		Store: w.store, Providers: provider.Open(w.dir, credential.CheckName), HTTP: w.http,
-		Audit:    &audit.Writer{Text: w},
+		Audit:    &audit.Writer{Text: &w.audit},
 		AliasKey: func() (secret.String, error) { return secret.New("0123456789abcdef"), nil },
 	}
 	for _, c := range change {
@@ -168,7 +154,7 @@ func TestTheMainJob(t *testing.T) {
 		if !slices.Equal(types, wantTypes) {
 			t.Errorf("events %v, want %v", types, wantTypes)
 		}
-		log := w.auditLog()
+		log := w.audit.String()
 		for _, line := range []string{"status=started expiresInMs=", "status=authorized", "status=refreshed", "status=removed"} {
 			if !strings.Contains(log, line) {
 				t.Errorf("the audit log lacks %q:\n%s", line, log)
@@ -581,7 +567,7 @@ func TestInProcessProvider(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text)+w.auditLog(), "nobody may see") {
+		if strings.Contains(string(text)+w.audit.String(), "nobody may see") {
 			t.Error("provider text escaped")
 		}
 	})
@@ -679,7 +665,7 @@ func TestCompatibleClientsSeeNoCodeOfANativeLogin(t *testing.T) {
 				t.Errorf("client %q joins with %+v, fresh %v, %v", client, joined, fresh, err)
 			}
 		}
-		if log := w.auditLog(); strings.Contains(log, "clientId=/v1") {
+		if log := w.audit.String(); strings.Contains(log, "clientId=/v1") {
 			t.Errorf("the audit log names a client that does not exist:\n%s", log)
 		}
 	})

@@ -2,13 +2,13 @@ package login
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/url"
 	"time"
 
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/internal/uuid"
 	"github.com/usherauth/usher/oauth"
 )
 
@@ -96,7 +96,7 @@ func (r *Registry) startOrJoin(ctx context.Context, req Request) (credential.Log
 		}
 		now := time.Now()
 		l, err := r.store.CreateLogin(ctx, credential.Login{
-			ID: newID(), Key: req.Key, Method: credential.MethodDevice, Status: credential.LoginStarting,
+			ID: uuid.New(), Key: req.Key, Method: credential.MethodDevice, Status: credential.LoginStarting,
 			Binding: req.Binding, Scopes: req.Scopes, Initiator: req.Initiator, Origin: req.Origin,
 			Owner: owner, CreatedAt: now.UTC().Round(0), ExpiresAt: now.Add(startTimeout).UTC().Round(0),
 		}, r.cfg.MaxActive)
@@ -236,13 +236,4 @@ func (r *Registry) join(ctx context.Context, l credential.Login) (_ credential.L
 			return l, false, err
 		}
 	}
-}
-
-// newID returns a random UUID of version 4 (RFC 9562 section 5.4).
-func newID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

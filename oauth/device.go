@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/usherauth/usher/internal/safetext"
+	"github.com/usherauth/usher/internal/uuid"
 	"github.com/usherauth/usher/secret"
 )
 
@@ -86,7 +86,7 @@ func (c *Client) AuthorizeDevice(ctx context.Context, r DeviceRequest) (*DeviceA
 		return nil, configError(op, "%w", err)
 	}
 	if t.requestID {
-		x.header = http.Header{"X-Request-Id": {newUUID()}}
+		x.header = http.Header{"X-Request-Id": {uuid.New()}}
 	}
 	a, err := c.do(ctx, x)
 	if err != nil {
@@ -248,13 +248,4 @@ func parseInterval(o object, warn *warnings) time.Duration {
 		return nonsenseInterval
 	}
 	return max(seconds(math.Ceil(n), maxInterval), minInterval)
-}
-
-// newUUID returns a random UUID (RFC 9562 version 4).
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

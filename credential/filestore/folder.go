@@ -65,6 +65,15 @@ func (f folder) read() (record, error) {
 	return now, err
 }
 
+// readAt is read for a change that goes from the given generation.
+func (f folder) readAt(generation uint64) (record, error) {
+	now, err := f.read()
+	if err == nil {
+		err = now.check(generation)
+	}
+	return now, err
+}
+
 // load is read for writers, to whom a damaged file is not an error: they
 // replace it.
 func (f folder) load() (record, error) {

@@ -87,9 +87,7 @@ func (s *Store) Update(ctx context.Context, cred credential.Credential, ifGenera
 
 func (f folder) update(ctx context.Context, cred *credential.Credential, ifGeneration uint64) error {
 	// Before the lock: a key that was never stored gets no folder.
-	if now, err := f.read(); err != nil {
-		return err
-	} else if err := now.check(ifGeneration); err != nil {
+	if _, err := f.readAt(ifGeneration); err != nil {
 		return err
 	}
 	writing, err := f.lockWrite(ctx)
@@ -97,11 +95,8 @@ func (f folder) update(ctx context.Context, cred *credential.Credential, ifGener
 		return err
 	}
 	defer writing.Release()
-	now, err := f.read()
+	now, err := f.readAt(ifGeneration)
 	if err != nil {
-		return err
-	}
-	if err := now.check(ifGeneration); err != nil {
 		return err
 	}
 	cred.Generation = ifGeneration + 1
@@ -123,9 +118,7 @@ func (s *Store) Delete(ctx context.Context, key credential.Key, ifGeneration uin
 
 func (s *Store) delete(ctx context.Context, f folder, ifGeneration uint64) error {
 	// Before the locks: a key that was never stored gets no folder.
-	if now, err := f.read(); err != nil {
-		return err
-	} else if err := now.check(ifGeneration); err != nil {
+	if _, err := f.readAt(ifGeneration); err != nil {
 		return err
 	}
 	logins, err := s.lockLogins(ctx)
@@ -138,11 +131,8 @@ func (s *Store) delete(ctx context.Context, f folder, ifGeneration uint64) error
 		return err
 	}
 	defer writing.Release()
-	now, err := f.read()
+	now, err := f.readAt(ifGeneration)
 	if err != nil {
-		return err
-	}
-	if err := now.check(ifGeneration); err != nil {
 		return err
 	}
 	if err := s.supersede(f.key); err != nil {

@@ -74,6 +74,7 @@ var layers = map[string]int{
 	"internal/sse":        0,
 	"internal/memhttp":    0,
 	"internal/safetext":   0,
+	"internal/uuid":       0,
 	"internal/conffile":   0,
 }
 
