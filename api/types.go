@@ -81,6 +81,13 @@ type StartLogin struct {
 	Scopes []string `json:"scopes,omitempty"`
 	// Origin says who asks, as user@host; the daemon fills it for its own user.
 	Origin string `json:"origin,omitempty"`
+
+	// ClientID is who asks, by the client id header; empty is anonymous. It
+	// attributes and authenticates nobody.
+	ClientID string `json:"-"`
+	// Trace is the trace id that the audit log shows with the login: 32 hex
+	// digits (W3C Trace Context); empty makes one of the login's id.
+	Trace string `json:"-"`
 }
 
 // Credential is the public view of a stored credential. It holds no secret.

@@ -45,6 +45,9 @@ type Record struct {
 	Status string `json:"status"`
 	// Key names the credential, as provider or provider/account.
 	Key string `json:"key,omitempty"`
+	// TraceID joins the records of one piece of work, in the JSON sink: 32 hex
+	// digits (W3C Trace Context).
+	TraceID string `json:"trace_id,omitempty"`
 	// LoginID is the login concerned.
 	LoginID string `json:"login_id,omitempty"`
 	// ClientID is who asked, by its own claim.

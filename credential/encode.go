@@ -93,6 +93,7 @@ type storedLogin struct {
 	Scopes      []string          `json:"scopes,omitempty"`
 	Initiator   string            `json:"initiator,omitempty"`
 	Origin      string            `json:"origin,omitempty"`
+	Trace       string            `json:"trace,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
 	CreatedAt   time.Time         `json:"created_at"`
 	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
@@ -161,7 +162,7 @@ func EncodeLogin(l Login) ([]byte, error) {
 	s := storedLogin{
 		V: storedVersion, ID: l.ID, Provider: l.Key.Provider, Account: l.Key.Account,
 		Version: l.Version, Method: l.Method, Status: l.Status, Binding: storeBinding(l.Binding),
-		Scopes: l.Scopes, Initiator: l.Initiator, Origin: l.Origin, Owner: l.Owner,
+		Scopes: l.Scopes, Initiator: l.Initiator, Origin: l.Origin, Trace: l.Trace, Owner: l.Owner,
 		CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, Interval: l.Interval,
 		CancelledBy: l.CancelledBy, CancelAsked: l.CancelAsked, Superseded: l.Superseded,
 		EndedAt: l.EndedAt,
@@ -202,7 +203,7 @@ func DecodeLogin(data []byte) (Login, error) {
 	}
 	l := Login{
 		ID: s.ID, Key: key, Version: s.Version, Method: s.Method, Status: s.Status,
-		Binding: s.Binding.load(), Scopes: s.Scopes, Initiator: s.Initiator, Origin: s.Origin,
+		Binding: s.Binding.load(), Scopes: s.Scopes, Initiator: s.Initiator, Origin: s.Origin, Trace: s.Trace,
 		Owner: s.Owner, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Interval: s.Interval,
 		CancelledBy: s.CancelledBy, CancelAsked: s.CancelAsked, Superseded: s.Superseded,
 		EndedAt: s.EndedAt,

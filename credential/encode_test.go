@@ -82,7 +82,7 @@ func TestLoginSurvivesEncoding(t *testing.T) {
 	at := won.Received.Wall
 	want := credential.Login{
 		ID: "id-1", Key: won.Key, Version: 3, Method: credential.MethodDevice, Status: credential.LoginPersisting,
-		Binding: won.Binding, Scopes: []string{"a"}, Initiator: "cli-A", Origin: "me@box", Owner: "o-1",
+		Binding: won.Binding, Scopes: []string{"a"}, Initiator: "cli-A", Origin: "me@box", Trace: "0af7651916cd43dd8448eb211c80319c", Owner: "o-1",
 		CreatedAt: at, ExpiresAt: at.Add(time.Hour), Interval: 5 * time.Second,
 		Device: &credential.DeviceGrant{
 			DeviceCode: secret.New("dc"), CodeVerifier: secret.New("v"), UserCode: "ABCD-EFGH",

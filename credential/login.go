@@ -60,6 +60,9 @@ type Login struct {
 	// Origin says who asked, for the person who approves: "user@host".
 	Origin string
 
+	// Trace is the trace id under which the audit log shows the login.
+	Trace string
+
 	// Owner is the id of the process that alone talks to the provider for
 	// this login; see [Store.NewOwner].
 	Owner string
