@@ -18,11 +18,16 @@ type (
 	Provider      = api.Provider
 	Event         = api.Event
 	// LoginState is what the daemon tells about a login; [Login] is the handle.
-	LoginState   = api.Login
-	StartLogin   = api.StartLogin
-	Failure      = api.Failure
-	AuthStatus   = api.AuthStatus
-	Capabilities = api.Capabilities
+	LoginState    = api.Login
+	StartLogin    = api.StartLogin
+	CompleteLogin = api.CompleteLogin
+	Failure       = api.Failure
+	AuthStatus    = api.AuthStatus
+	Capabilities  = api.Capabilities
+
+	// Session and SessionEvent are of the compatible surface.
+	Session      = api.Session
+	SessionEvent = api.SessionEvent
 )
 
 // Sentinels for errors.Is. They match every [Error] of their code.
@@ -41,6 +46,9 @@ var (
 	ErrUnauthorized        = api.ErrUnauthorized
 	ErrInvalidKey          = api.ErrInvalidKey
 	ErrInvalidRequest      = api.ErrInvalidRequest
+	ErrLoginEnded          = api.ErrLoginEnded
+	ErrStateMismatch       = api.ErrStateMismatch
+	ErrIssuerMismatch      = api.ErrIssuerMismatch
 
 	// ErrDaemonUnreachable is a daemon that does not answer, or something
 	// else that answers in its place.

@@ -41,6 +41,10 @@ type Client struct {
 	BaseURL string
 	// Bearer is the daemon's token.
 	Bearer secret.String
+	// ClientID names this program to the daemon, for its events and audit log
+	// and as the initiator of logins: letters, digits and ._:- , at most 128.
+	// It authenticates nobody. Empty is anonymous.
+	ClientID string
 	// InsecureHTTP allows the bearer to travel over http to a host that is
 	// not this machine, for anyone on the way to read. It is meant for
 	// networks that are themselves encrypted.
@@ -118,6 +122,9 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.ClientID != "" {
+		req.Header.Set("X-Qwen-Client-Id", c.ClientID)
 	}
 	if !c.Bearer.IsZero() && !c.isSocket() {
 		req.Header.Set("Authorization", "Bearer "+c.Bearer.Reveal())

@@ -25,7 +25,12 @@
 //	fmt.Println("open", login.VerificationURI, "and enter", login.UserCode)
 //	credential, err := login.Wait(ctx)
 //
-// [Client.Events] follows what happens to all logins and credentials.
+// Any number of goroutines may wait on a handle; they share one connection.
+//
+// [Client.Events] follows what happens to all logins and credentials. A program
+// that works beside clients of `qwen serve` sees what they see with
+// [Client.CreateSession] and [Client.SessionEvents], and [AuthState] sums that
+// up as the TypeScript client does.
 //
 // # Errors
 //

@@ -26,13 +26,13 @@ func decodeError(route string, resp *http.Response) *Error {
 		var p api.Problem
 		if json.Unmarshal(body, &p) == nil && p.Code != "" {
 			e.Code, e.Kind, e.Message, e.Hint = p.Code, p.Kind, p.Detail, p.Hint
-			return e
+			return withKind(e)
 		}
 	case "application/json":
 		var c api.CompatError
 		if json.Unmarshal(body, &c) == nil && c.Error != "" {
-			e.Code, e.Message = compatCode(resp.StatusCode, c), c.Error
-			return e
+			e.Code, e.Message = c.Native(resp.StatusCode), c.Error
+			return withKind(e)
 		}
 	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
@@ -41,39 +41,11 @@ func decodeError(route string, resp *http.Response) *Error {
 	return foreign(route, resp.StatusCode, fmt.Sprintf("HTTP status %d and no error of ours", resp.StatusCode))
 }
 
-// compatCode is the code of an error of the compatible surface, which has
-// words of its own for some and none for others.
-func compatCode(status int, c api.CompatError) Code {
-	switch c.Code {
-	case "unsupported_provider":
-		return api.CodeUnknownProvider
-	case "too_many_active_flows":
-		return api.CodeTooManyLogins
-	case "device_flow_not_found":
-		return api.CodeLoginNotFound
-	case "upstream_error":
-		return api.CodeProviderUnreachable
-	case "invalid_client_id":
-		return api.CodeInvalidRequest
-	case "":
-	default:
-		return Code(c.Code)
+// withKind gives the error for a login that is gone the kind that clients of
+// the compatible surface know it by.
+func withKind(e *Error) *Error {
+	if e.Code == api.CodeLoginNotFound && e.Kind == "" {
+		e.Kind = api.KindNotFoundOrEvicted
 	}
-	switch status {
-	case http.StatusUnauthorized:
-		return api.CodeUnauthorized
-	case http.StatusForbidden:
-		if c.Error == "Invalid Host header" {
-			return api.CodeForbiddenHost
-		}
-		return api.CodeForbiddenOrigin
-	case http.StatusRequestEntityTooLarge:
-		return api.CodeBodyTooLarge
-	case http.StatusNotFound:
-		return api.CodeNotFound
-	case http.StatusBadRequest:
-		return api.CodeInvalidRequest
-	default:
-		return api.CodeInternal
-	}
+	return e
 }

@@ -3,23 +3,10 @@ package usher
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"iter"
-	"mime"
 	"net/http"
-	"time"
 
-	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/internal/sse"
-)
-
-const (
-	// maxEvent bounds an event; real ones are below a kilobyte.
-	maxEvent = 256 << 10
-	// silence is how long a stream may be silent. The daemon shows a sign of
-	// life every 15 s; three missing ones are a dead connection.
-	silence = 45 * time.Second
 )
 
 // Events yields what happens to logins and credentials, in order, from the event
@@ -32,89 +19,47 @@ const (
 // after a restart of the daemon: read the state anew.
 func (c *Client) Events(ctx context.Context, lastID string) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		s := stream{client: c, lastID: lastID}
-		var b backoff
-		for ctx.Err() == nil {
-			began := time.Now()
-			err := s.follow(ctx, func(e Event) bool { return yield(e, nil) })
-			// An event alone proves nothing: what is cut off after each one
-			// must not be asked without a pause.
-			if time.Since(began) > maxPause {
-				b = backoff{}
+		at := lastID // of this iteration
+		err := reconnect(ctx, func() error {
+			s := eventStream(at)
+			s.patience = silence
+			s.opened = func(h http.Header) error {
+				if at == "" {
+					at = h.Get("Last-Event-ID")
+				}
+				return nil
 			}
-			switch {
-			case errors.Is(err, errStopped), ctx.Err() != nil:
-				return
-			case !transient(err):
-				yield(Event{}, err)
-				return
-			case !b.wait(ctx):
-				return
+			s.event = func(frame sse.Event) error {
+				e, err := decodeEvent(frame)
+				if err != nil {
+					return err
+				}
+				at = frame.ID
+				if !yield(e, nil) {
+					return errStopped
+				}
+				return nil
 			}
-		}
-	}
-}
-
-// errStopped is the end of an iteration by its user.
-var errStopped = errors.New("stopped")
-
-// A stream is what outlasts the connections of one iteration.
-type stream struct {
-	client *Client
-	lastID string
-}
-
-// follow yields the events of one connection. It always returns an error.
-func (s *stream) follow(ctx context.Context, yield func(Event) bool) error {
-	// A connection that went silent is given up by a context of its own.
-	conn, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r := request{route: "GET /v1/events", header: http.Header{"Accept": {"text/event-stream"}}}
-	if s.lastID != "" {
-		r.header.Set("Last-Event-ID", s.lastID)
-	}
-	watchdog := time.AfterFunc(silence, cancel)
-	defer watchdog.Stop()
-	resp, err := s.client.send(conn, r)
-	if err != nil && conn.Err() != nil && ctx.Err() == nil {
-		return &Error{Code: api.CodeDaemonUnreachable, Route: r.route, Message: "daemon does not answer", Err: err}
-	}
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); mediaType != "text/event-stream" {
-		return foreign(r.route, resp.StatusCode, "something that is not an event stream")
-	}
-	if at := resp.Header.Get("Last-Event-ID"); at != "" && s.lastID == "" {
-		s.lastID = at
-	}
-	for frame, err := range sse.Read(&alive{resp.Body, watchdog}, maxEvent) {
+			return c.read(ctx, s)
+		})
 		if err != nil {
-			return &Error{Code: api.CodeDaemonUnreachable, Route: r.route, Message: "reading events", Err: err}
-		}
-		var e Event
-		if err := json.Unmarshal(frame.Data, &e); err != nil {
-			return foreign(r.route, resp.StatusCode, "an event that is not the expected JSON")
-		}
-		s.lastID = frame.ID
-		if !yield(e) {
-			return errStopped
+			yield(Event{}, err)
 		}
 	}
-	return &Error{Code: api.CodeDaemonUnreachable, Route: r.route, Message: "daemon closed the event stream", Err: io.EOF}
 }
 
-// alive keeps the watchdog quiet while something is read.
-type alive struct {
-	io.Reader
-	watchdog *time.Timer
-}
-
-func (a *alive) Read(p []byte) (int, error) {
-	n, err := a.Reader.Read(p)
-	if n > 0 {
-		a.watchdog.Reset(silence)
+// eventStream is the daemon's stream from the event lastID on.
+func eventStream(lastID string) stream {
+	r := request{route: "GET /v1/events", header: http.Header{}}
+	if lastID != "" {
+		r.header.Set("Last-Event-ID", lastID)
 	}
-	return n, err
+	return stream{request: r}
+}
+
+func decodeEvent(frame sse.Event) (e Event, err error) {
+	if json.Unmarshal(frame.Data, &e) != nil {
+		return e, foreign("GET /v1/events", http.StatusOK, "an event that is not the expected JSON")
+	}
+	return e, nil
 }

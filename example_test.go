@@ -86,3 +86,18 @@ func ExampleClient_Events() {
 	}
 	// Output: login.authorized github
 }
+
+// Sum up what the events of a session tell, by provider.
+func ExampleAuthState() {
+	var state usher.AuthState
+	for _, e := range []usher.SessionEvent{ // from Client.SessionEvents
+		{ID: 1, Data: api.FlowStartedData{DeviceFlowID: "f-1", ProviderID: "github"}},
+		{ID: 2, Data: api.FlowThrottledData{DeviceFlowID: "f-1", IntervalMs: 10000}},
+		{ID: 3, Data: api.FlowFailedData{DeviceFlowID: "f-1", ErrorKind: api.KindAccessDenied}},
+		{ID: 3, Data: api.FlowCancelledData{DeviceFlowID: "f-1"}}, // seen before
+	} {
+		state = state.Reduce(e)
+	}
+	fmt.Println(state.Flows["github"].Status, state.Flows["github"].ErrorKind)
+	// Output: error access_denied
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/usherauth/usher/internal/memhttp"
 	"github.com/usherauth/usher/secret"
 	"github.com/usherauth/usher/server"
+	"github.com/usherauth/usher/session"
 )
 
 const bearer = "daemon-token-0123456789abcdef"
@@ -24,19 +25,21 @@ const bearer = "daemon-token-0123456789abcdef"
 type broker struct {
 	server.Broker // what no test asks for
 	log           *event.Log
+	hub           *session.Hub
 	err           error // the answer to Token
 
 	mu    sync.Mutex
+	asked api.StartLogin // last
 	login api.Login
 	ended chan struct{}
 }
 
 func newBroker() *broker {
 	now := time.Now().UTC()
-	return &broker{log: event.New(8), ended: make(chan struct{}), login: api.Login{
+	return &broker{log: event.New(8), hub: session.Open(session.Config{}), ended: make(chan struct{}), login: api.Login{
 		ID: "l-1", Key: "github", Provider: "github", Account: "default", Method: "device", Status: api.LoginPending,
 		UserCode: "ABCD-1234", VerificationURI: "https://idp.example/device", VerificationURIComplete: "https://idp.example/device?user_code=ABCD-1234",
-		CreatedAt: now, ExpiresAt: now.Add(15 * time.Minute), Interval: 5,
+		CreatedAt: now, ExpiresAt: now.Add(15 * time.Minute), Interval: 5, Initiator: api.Caller{}.Name(),
 	}}
 }
 
@@ -49,6 +52,8 @@ func (b *broker) end(status string, failure *api.Failure) {
 	if status == api.LoginAuthorized {
 		b.login.Credential = &api.Credential{Key: "github", State: api.StateActive, Generation: 1}
 	}
+	public := b.login
+	b.log.Append(api.Event{Type: "login." + status, Login: &public})
 	close(b.ended)
 }
 
@@ -60,6 +65,9 @@ func (b *broker) state() api.Login {
 
 func (b *broker) StartLogin(_ context.Context, r api.StartLogin) (api.Login, error) {
 	l := b.state()
+	b.mu.Lock()
+	b.asked = r
+	b.mu.Unlock()
 	l.Scopes, l.Origin = r.Scopes, r.Origin
 	return l, nil
 }
@@ -69,6 +77,25 @@ func (b *broker) GetLogin(_ context.Context, id string) (api.Login, error) {
 		return api.Login{}, api.Errorf(api.CodeLoginNotFound, "login %s not found", id)
 	}
 	return b.state(), nil
+}
+
+// started is what a login was asked for with last.
+func (b *broker) started() api.StartLogin {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.asked
+}
+
+func (b *broker) CompleteLogin(_ context.Context, id string, r api.CompleteLogin) (api.Login, error) {
+	switch r.RedirectedURL {
+	case redirected:
+		b.end(api.LoginAuthorized, nil)
+		return b.state(), nil
+	case redirected + "&no":
+		b.end(api.LoginDenied, &api.Failure{Code: api.CodeAccessDenied})
+		return b.state(), nil
+	}
+	return api.Login{}, api.Errorf(api.CodeStateMismatch, "not of login %s", id)
 }
 
 func (b *broker) WaitLogin(ctx context.Context, id string) (api.Login, error) {
@@ -83,13 +110,15 @@ func (b *broker) WaitLogin(ctx context.Context, id string) (api.Login, error) {
 	}
 }
 
-func (b *broker) CancelLogin(ctx context.Context, id string) (api.Login, error) {
+func (b *broker) CancelLogin(ctx context.Context, id string, _ api.Caller) (api.Login, error) {
 	if _, err := b.GetLogin(ctx, id); err != nil {
 		return api.Login{}, err
 	}
 	b.end(api.LoginCancelled, nil)
 	return b.state(), nil
 }
+
+func (b *broker) RecordReveal(api.Login, api.Caller) {}
 
 func (b *broker) Logins(context.Context) ([]api.Login, error) { return []api.Login{b.state()}, nil }
 
@@ -122,6 +151,8 @@ func (b *broker) AuthStatus(context.Context) (api.AuthStatus, error) {
 }
 
 func (b *broker) Events() *event.Log { return b.log }
+
+func (b *broker) Sessions() *session.Hub { return b.hub }
 
 // daemon is a daemon that tests stop and start: a transport that reaches a
 // server's handler while one is up.

@@ -2,7 +2,6 @@ package usher
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/usherauth/usher/api"
@@ -11,6 +10,13 @@ import (
 // LoginOptions are the choices of a [Client.Login]. The zero value asks for
 // what the provider is configured with.
 type LoginOptions struct {
+	// Method is [MethodDevice] or [MethodCode]; empty is device where the
+	// provider has it, and else code.
+	Method string
+	// RedirectURI, with method code, is where the browser is sent in the end:
+	// a loopback address where the program listens, on any port, or one that
+	// the provider's file allows. Empty is an address where nobody need listen.
+	RedirectURI string
 	// Scopes replaces the provider's configured scopes.
 	Scopes []string
 	// Origin says who asks, as user@host, to the person who approves.
@@ -32,16 +38,22 @@ type Login struct {
 	UserCode                string
 	VerificationURI         string
 	VerificationURIComplete string
-	// ExpiresAt is the end of the code.
+	// AuthorizationURI is the link that the person opens instead, if the
+	// method is code; see [Login.Complete].
+	AuthorizationURI string
+	// ExpiresAt is the end of the code, or of the link.
 	ExpiresAt time.Time
 
 	client *Client
+	shared *waiting
 }
 
 // Login starts a login for key ("provider" or "provider/account"), or joins the
 // one that is pending for it, and returns without waiting for the person.
 func (c *Client) Login(ctx context.Context, key string, o LoginOptions) (*Login, error) {
-	state, err := c.StartLogin(ctx, StartLogin{Key: key, Scopes: o.Scopes, Origin: o.Origin})
+	state, err := c.StartLogin(ctx, StartLogin{
+		Key: key, Method: o.Method, RedirectURI: o.RedirectURI, Scopes: o.Scopes, Origin: o.Origin,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -64,35 +76,10 @@ func (c *Client) handle(s LoginState) *Login {
 		UserCode:                s.UserCode,
 		VerificationURI:         s.VerificationURI,
 		VerificationURIComplete: s.VerificationURIComplete,
+		AuthorizationURI:        s.AuthorizationURI,
 		ExpiresAt:               s.ExpiresAt,
 		client:                  c,
-	}
-}
-
-// expiryGrace is how long after the code's end a daemon that is away may still
-// come back and tell how the login ended.
-const expiryGrace = time.Minute
-
-// Wait waits for the person and returns the credential that the login stored.
-// A login that ended otherwise is an error with the code of its end, which
-// matches [ErrAccessDenied], [ErrExpired] or [ErrCancelled]; one that is pending
-// when ctx ends matches [ErrLoginPending] and goes on without us. Wait survives
-// lost connections and restarts of the daemon until ctx ends or the code has
-// long expired.
-func (l *Login) Wait(ctx context.Context) (Credential, error) {
-	var b backoff
-	for {
-		state, err := l.client.WaitLogin(ctx, l.ID)
-		switch {
-		case err == nil:
-			return outcome(state)
-		case errors.Is(err, ErrLoginPending), !transient(err):
-			return Credential{}, err
-		case !l.ExpiresAt.IsZero() && time.Now().After(l.ExpiresAt.Add(expiryGrace)):
-			return Credential{}, err
-		case !b.wait(ctx):
-			return Credential{}, pendingError(ctx, "GET /v1/logins/{id}")
-		}
+		shared:                  &waiting{},
 	}
 }
 

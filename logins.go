@@ -100,7 +100,7 @@ func transient(err error) bool {
 		return false
 	}
 	switch e.Code {
-	case api.CodeDaemonStopping, api.CodeTooManyStreams, api.CodeTimeout, api.CodeInternal:
+	case api.CodeDaemonStopping, api.CodeTooManyStreams, api.CodeRateLimited, api.CodeTimeout, api.CodeInternal:
 		return true
 	case api.CodeDaemonUnreachable:
 		// No answer at all, or that of a proxy whose daemon is away.

@@ -78,20 +78,32 @@ func TestRFC6750_16_BearerGoesInTheHeaderAlone(t *testing.T) {
 		}
 		wantBearer(t, name, w.seen)
 	}
-	// These two get no answer of use to them; what they send is the point. A
+	// These get no answer of use to them; what they send is the point. A
 	// stream comes again until it is told to end.
 	w.seen = nil
 	_ = c.Health(ctx)
-	ending, end := context.WithCancel(ctx)
-	defer end()
-	w.answered = end
-	for range c.Events(ending, "e-1") {
-		break
+	_, _ = c.CreateSession(ctx)
+	for _, stream := range []func(context.Context){
+		func(ctx context.Context) {
+			for range c.Events(ctx, "e-1") {
+				break
+			}
+		},
+		func(ctx context.Context) {
+			for range c.SessionEvents(ctx, "s-1", 7) {
+				break
+			}
+		},
+	} {
+		ending, end := context.WithCancel(ctx)
+		w.answered = end
+		stream(ending)
+		end()
 	}
-	if len(w.seen) != 2 {
-		t.Errorf("Health and Events: %d requests, want 2", len(w.seen))
+	if len(w.seen) != 4 {
+		t.Errorf("%d requests, want 4", len(w.seen))
 	}
-	wantBearer(t, "Health and Events", w.seen)
+	wantBearer(t, "Health, sessions and streams", w.seen)
 }
 
 func wantBearer(t *testing.T, name string, requests []*http.Request) {

@@ -1,16 +1,23 @@
 package api
 
+import "strings"
+
 // This file holds the words of the surface that is compatible with
 // `qwen serve`. All times there are epoch milliseconds.
 
-// The error kinds of a [DeviceFlow].
+// The error kinds of a [DeviceFlow]. Those that are codes too are the same word.
 const (
-	KindExpiredToken  = "expired_token"
-	KindAccessDenied  = "access_denied"
-	KindInvalidGrant  = "invalid_grant"
+	KindExpiredToken  = string(CodeExpired)
+	KindAccessDenied  = string(CodeAccessDenied)
+	KindInvalidGrant  = string(CodeInvalidGrant)
+	KindLostSuccess   = string(CodeLostSuccess)
 	KindUpstreamError = "upstream_error"
 	KindPersistFailed = "persist_failed"
 )
+
+// KindNotFoundOrEvicted is the kind of a client's [Error] for a login that the
+// daemon does not know, or does not know any more.
+const KindNotFoundOrEvicted = "not_found_or_evicted"
 
 // The statuses of a [DeviceFlow] that differ from those of a [Login].
 const (
@@ -104,4 +111,23 @@ type CompatError struct {
 	Error              string   `json:"error"`
 	Code               string   `json:"code,omitempty"`
 	SupportedProviders []string `json:"supportedProviders,omitempty"`
+	// Tier and RetryAfterMs stand with the code rate_limit_exceeded: which
+	// limit it was, "read" or "mutation", and when it will have room again.
+	Tier         string `json:"tier,omitempty"`
+	RetryAfterMs int64  `json:"retryAfterMs,omitempty"`
+	// Limit stands with limits of sessions and streams that were reached;
+	// Scope, "workspace", with that of sessions.
+	Limit int    `json:"limit,omitempty"`
+	Scope string `json:"scope,omitempty"`
+	// SessionID stands with the code session_not_found.
+	SessionID string `json:"sessionId,omitempty"`
+}
+
+// IdPName is what errors and hints of the compatible surface call the provider
+// of a login: as `qwen serve` does for qwen-oauth.
+func IdPName(providerID string) string {
+	if name, _, _ := strings.Cut(providerID, "/"); name == "qwen-oauth" {
+		return "Qwen IdP"
+	}
+	return "Identity provider"
 }

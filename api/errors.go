@@ -23,6 +23,9 @@ const (
 	CodeLoginNotFound  Code = "login_not_found"
 	CodeTooManyLogins  Code = "too_many_logins"
 	CodeLoginPending   Code = "login_pending"
+	CodeLoginEnded     Code = "login_ended"
+	CodeStateMismatch  Code = "state_mismatch"
+	CodeIssuerMismatch Code = "issuer_mismatch"
 	CodeAccessDenied   Code = "access_denied"
 	CodeExpired        Code = "expired_token"
 	CodeInvalidGrant   Code = "invalid_grant"
@@ -50,6 +53,8 @@ const (
 	CodeDaemonRunning     Code = "daemon_running"
 	CodeDaemonUnreachable Code = "daemon_unreachable"
 	CodeTooManyStreams    Code = "too_many_streams"
+	CodeNotInitiator      Code = "not_initiator"
+	CodeRateLimited       Code = "rate_limit_exceeded"
 	CodeTimeout           Code = "timeout"
 	CodeInterrupted       Code = "interrupted"
 	CodeInternal          Code = "internal"
@@ -82,6 +87,9 @@ var codes = map[Code]struct{ status, exit int }{
 	CodeLoginNotFound:  {http.StatusNotFound, ExitError},
 	CodeTooManyLogins:  {http.StatusConflict, ExitError},
 	CodeLoginPending:   {http.StatusConflict, ExitPending},
+	CodeLoginEnded:     {http.StatusConflict, ExitError},
+	CodeStateMismatch:  {http.StatusBadRequest, ExitUsage},
+	CodeIssuerMismatch: {http.StatusBadRequest, ExitError},
 	CodeAccessDenied:   {http.StatusForbidden, ExitDenied},
 	CodeExpired:        {http.StatusGone, ExitExpired},
 	CodeInvalidGrant:   {http.StatusBadGateway, ExitError},
@@ -109,6 +117,8 @@ var codes = map[Code]struct{ status, exit int }{
 	CodeDaemonRunning:     {http.StatusConflict, ExitError},
 	CodeDaemonUnreachable: {http.StatusBadGateway, ExitError},
 	CodeTooManyStreams:    {http.StatusTooManyRequests, ExitError},
+	CodeNotInitiator:      {http.StatusForbidden, ExitError},
+	CodeRateLimited:       {http.StatusTooManyRequests, ExitError},
 	CodeTimeout:           {http.StatusGatewayTimeout, ExitError},
 	CodeInterrupted:       {499, ExitInterrupted},
 	CodeInternal:          {http.StatusInternalServerError, ExitError},
@@ -209,6 +219,9 @@ var (
 	ErrUnauthorized        = &Error{Code: CodeUnauthorized}
 	ErrInvalidKey          = &Error{Code: CodeInvalidKey}
 	ErrInvalidRequest      = &Error{Code: CodeInvalidRequest}
+	ErrLoginEnded          = &Error{Code: CodeLoginEnded}
+	ErrStateMismatch       = &Error{Code: CodeStateMismatch}
+	ErrIssuerMismatch      = &Error{Code: CodeIssuerMismatch}
 )
 
 // AsError returns err as an [Error]: itself if it is one, else one with

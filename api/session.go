@@ -1,10 +1,5 @@
 package api
 
-import (
-	"encoding/json"
-	"fmt"
-)
-
 // This file holds the words of the session streams of the compatible surface.
 // All times are epoch milliseconds unless said otherwise.
 
@@ -18,6 +13,14 @@ type Session struct {
 	ClientID string `json:"clientId"`
 	// CreatedAt is in the form of ISO 8601, with milliseconds and in UTC.
 	CreatedAt string `json:"createdAt"`
+}
+
+// SessionHeartbeat is the answer to POST /session/{id}/heartbeat.
+type SessionHeartbeat struct {
+	SessionID string `json:"sessionId"`
+	// ClientID is the caller's own; empty if anonymous.
+	ClientID   string `json:"clientId,omitempty"`
+	LastSeenAt int64  `json:"lastSeenAt"`
 }
 
 // The types of the numbered [SessionEvent]s.
@@ -48,8 +51,9 @@ type SessionEvent struct {
 	V    int    `json:"v"`
 	Type string `json:"type"`
 	// Data is what Type says: one of the types of this package whose name
-	// ends with Data, or a [json.RawMessage] for a type that is
-	// not known.
+	// ends with Data. A frame that was decoded has a
+	// [encoding/json.RawMessage] instead for a type that is not known, and for
+	// data that are not of the form of their type.
 	Data any `json:"data"`
 	// OriginatorClientID is the client id of who caused the event; empty if
 	// anonymous.
@@ -116,14 +120,15 @@ type StreamReplayedData struct {
 	ReplayedCount       int   `json:"replayedCount"`
 }
 
-// StreamSlowData is the data of [SessionSlowClient].
+// StreamSlowData is the data of [SessionSlowClient]. Threshold tells which
+// bound is near: "frames", "bytes" or "frames_and_bytes".
 type StreamSlowData struct {
-	QueueSize      int     `json:"queueSize"`
-	MaxQueued      int     `json:"maxQueued"`
-	LastEventID    int64   `json:"lastEventId"`
-	QueuedBytes    int64   `json:"queuedBytes"`
-	MaxQueuedBytes int64   `json:"maxQueuedBytes"`
-	Threshold      float64 `json:"threshold"`
+	QueueSize      int    `json:"queueSize"`
+	MaxQueued      int    `json:"maxQueued"`
+	LastEventID    int64  `json:"lastEventId"`
+	QueuedBytes    int64  `json:"queuedBytes"`
+	MaxQueuedBytes int64  `json:"maxQueuedBytes"`
+	Threshold      string `json:"threshold"`
 }
 
 // StreamEvictedData is the data of [SessionClientEvicted], the last frame of a
@@ -137,46 +142,4 @@ type StreamEvictedData struct {
 	QueuedBytes    int64  `json:"queuedBytes"`
 	MaxQueuedBytes int64  `json:"maxQueuedBytes"`
 	EventBytes     int64  `json:"eventBytes,omitempty"`
-}
-
-// UnmarshalJSON decodes a frame, its data by its type.
-func (e *SessionEvent) UnmarshalJSON(text []byte) error {
-	type plain SessionEvent // without this method
-	var data json.RawMessage
-	decoded := plain{Data: &data}
-	if err := json.Unmarshal(text, &decoded); err != nil {
-		return err
-	}
-	*e = SessionEvent(decoded)
-	var err error
-	switch e.Type {
-	case SessionFlowStarted:
-		e.Data, err = dataOf[FlowStartedData](data)
-	case SessionFlowThrottled:
-		e.Data, err = dataOf[FlowThrottledData](data)
-	case SessionFlowAuthorized:
-		e.Data, err = dataOf[FlowAuthorizedData](data)
-	case SessionFlowFailed:
-		e.Data, err = dataOf[FlowFailedData](data)
-	case SessionFlowCancelled:
-		e.Data, err = dataOf[FlowCancelledData](data)
-	case SessionResyncRequired:
-		e.Data, err = dataOf[StreamResyncData](data)
-	case SessionReplayComplete:
-		e.Data, err = dataOf[StreamReplayedData](data)
-	case SessionSlowClient:
-		e.Data, err = dataOf[StreamSlowData](data)
-	case SessionClientEvicted:
-		e.Data, err = dataOf[StreamEvictedData](data)
-	default:
-		e.Data = data
-	}
-	if err != nil {
-		return fmt.Errorf("data of %s: %w", e.Type, err)
-	}
-	return nil
-}
-
-func dataOf[T any](text json.RawMessage) (v T, err error) {
-	return v, json.Unmarshal(text, &v)
 }

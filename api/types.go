@@ -15,6 +15,12 @@ const (
 	LoginCancelled  = "cancelled"
 )
 
+// The methods of a [Login].
+const (
+	MethodDevice = "device" // RFC 8628
+	MethodCode   = "code"   // RFC 6749 section 4.1 with PKCE
+)
+
 // The states of a [Credential].
 const (
 	StateActive     = "active"
@@ -36,8 +42,13 @@ type Login struct {
 	// Origin says who asked, as user@host, for the person who approves.
 	Origin string `json:"origin,omitempty"`
 
+	// Initiator is the name of who started the login: that of a [Caller], or a
+	// client id of the compatible surface.
+	Initiator string `json:"-"`
+
 	// The code and links stand only while the login is pending, and only in
-	// answers to its initiator.
+	// answers to its initiator: a user code and where to enter it by method
+	// device, the link to log in at by method code.
 	UserCode                string `json:"user_code,omitempty"`
 	VerificationURI         string `json:"verification_uri,omitempty"`
 	VerificationURIComplete string `json:"verification_uri_complete,omitempty"`
@@ -45,7 +56,8 @@ type Login struct {
 
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// Interval is the time between polls of the provider, in seconds.
+	// Interval is the time between polls of the provider, in seconds; absent
+	// by method code.
 	Interval int       `json:"interval,omitempty"`
 	EndedAt  time.Time `json:"ended_at,omitzero"`
 	// Trouble is what keeps a pending login from progress, such as
@@ -77,6 +89,14 @@ type Failure struct {
 // StartLogin asks for a login.
 type StartLogin struct {
 	Key string `json:"key"`
+	// Method is "device" or "code"; empty is device where the provider has it,
+	// and else code. A pending login of another method is not joined.
+	Method string `json:"method,omitempty"`
+	// RedirectURI, with method code, is where the browser is sent in the end:
+	// a loopback address of the client's, or what the provider's file allows.
+	// Empty leaves it to the daemon; then the address that the browser shows
+	// is to be brought back.
+	RedirectURI string `json:"redirect_uri,omitempty"`
 	// Scopes replaces the provider's configured scopes; empty keeps them.
 	Scopes []string `json:"scopes,omitempty"`
 	// Origin says who asks, as user@host; the daemon fills it for its own user.
@@ -88,7 +108,29 @@ type StartLogin struct {
 	// Trace is the trace id that the audit log shows with the login: 32 hex
 	// digits (W3C Trace Context); empty makes one of the login's id.
 	Trace string `json:"-"`
+	// Owner tells that the daemon's own user asks, as in [Caller].
+	Owner bool `json:"-"`
 }
+
+// Caller is who asks, on the native surface.
+func (r StartLogin) Caller() Caller { return Caller{ClientID: r.ClientID, Owner: r.Owner} }
+
+// CompleteLogin brings the answer of the authorization endpoint for a login of
+// method code (RFC 6749 section 4.1.2): either the whole URL that the browser
+// was sent to, or its parameters.
+type CompleteLogin struct {
+	RedirectedURL string `json:"redirected_url,omitempty"`
+	Code          string `json:"code,omitempty"`
+	State         string `json:"state,omitempty"`
+	// ISS is the parameter iss of RFC 9207, if there was one.
+	ISS string `json:"iss,omitempty"`
+}
+
+// String keeps the code out of formatted output.
+func (CompleteLogin) String() string { return "[authorization response]" }
+
+// GoString keeps the code out of %#v.
+func (CompleteLogin) GoString() string { return "api.CompleteLogin{[authorization response]}" }
 
 // Credential is the public view of a stored credential. It holds no secret.
 type Credential struct {

@@ -31,6 +31,7 @@ const (
 	StatusRefreshed  = "refreshed"
 	StatusNeedsLogin = "needs_login"
 	StatusRemoved    = "removed"
+	StatusRevealed   = "revealed"
 )
 
 // maxHint bounds a hint in characters; whatever is longer is no hint.
@@ -68,7 +69,8 @@ type Record struct {
 type Writer struct {
 	// Text gets one breadcrumb line per record; nil for none.
 	Text io.Writer
-	// JSON gets one JSON object per line and record; nil for none.
+	// JSON gets one JSON object per line and record, as a [File] does; nil for
+	// none.
 	JSON io.Writer
 
 	mu sync.Mutex
@@ -103,7 +105,7 @@ func (w *Writer) Record(r Record) error {
 // bounded line each.
 func (r Record) printable() Record {
 	const word = 128 // longer than every key and client id
-	for _, f := range []*string{&r.Action, &r.Status, &r.Key, &r.LoginID, &r.ClientID, &r.ErrorKind} {
+	for _, f := range []*string{&r.Action, &r.Status, &r.Key, &r.TraceID, &r.LoginID, &r.ClientID, &r.ErrorKind} {
 		*f = safetext.Line(*f, word)
 	}
 	r.Hint = safetext.Line(r.Hint, maxHint)

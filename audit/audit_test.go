@@ -77,7 +77,7 @@ func TestJSONLines(t *testing.T) {
 	records := []audit.Record{
 		{Time: at, Action: audit.ActionLogin, Key: "github", LoginID: "id", ClientID: "c", Status: audit.StatusFailed, ErrorKind: "access_denied", Hint: "a\nb & c"},
 		{Time: at, Action: audit.ActionLogin, Key: "github", LoginID: "id", Status: audit.StatusThrottled, Interval: 10 * time.Second},
-		{Time: at, Action: audit.ActionLogin, Key: "github", LoginID: "id", Status: audit.StatusStarted, ExpiresIn: time.Minute},
+		{Time: at, Action: audit.ActionLogin, Key: "github", LoginID: "id", Status: audit.StatusStarted, ExpiresIn: time.Minute, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736"},
 	}
 	for _, r := range records {
 		if err := w.Record(r); err != nil {
@@ -86,7 +86,7 @@ func TestJSONLines(t *testing.T) {
 	}
 	want := `{"time":"2026-11-21T09:20:30.0000004Z","action":"login","status":"failed","key":"github","login_id":"id","client_id":"c","error_kind":"access_denied","hint":"a\\u{a}b & c"}
 {"time":"2026-11-21T09:20:30.0000004Z","action":"login","status":"throttled","key":"github","login_id":"id","interval_ms":10000}
-{"time":"2026-11-21T09:20:30.0000004Z","action":"login","status":"started","key":"github","login_id":"id","expires_in_ms":60000}
+{"time":"2026-11-21T09:20:30.0000004Z","action":"login","status":"started","key":"github","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","login_id":"id","expires_in_ms":60000}
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
@@ -169,7 +169,7 @@ func TestConcurrentRecordsStayWholeLines(t *testing.T) {
 // has to think about secrets first.
 func TestRecordHasNoPlaceForASecret(t *testing.T) {
 	allowed := map[string]bool{
-		"Time": true, "Action": true, "Status": true, "Key": true, "LoginID": true, "ClientID": true,
+		"Time": true, "Action": true, "Status": true, "Key": true, "TraceID": true, "LoginID": true, "ClientID": true,
 		"ErrorKind": true, "Hint": true, "ExpiresIn": true, "Interval": true, "Generation": true,
 	}
 	for f := range reflect.TypeFor[audit.Record]().Fields() {

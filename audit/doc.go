@@ -2,7 +2,7 @@
 // a login and each change of a credential.
 //
 // Give the parts that record a [Writer] with a text sink (the daemon's
-// standard error), a JSON sink (the audit log), or both, and call
+// standard error), a JSON sink (the audit log, a [File]), or both, and call
 // [Writer.Record]. A nil Writer discards.
 //
 // The text lines are breadcrumbs for people: one line without a time, which

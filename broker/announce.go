@@ -3,11 +3,13 @@ package broker
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/audit"
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/internal/uuid"
 	"github.com/usherauth/usher/login"
 	"github.com/usherauth/usher/token"
 )
@@ -53,6 +55,7 @@ func (b *Broker) announce(c credential.Credential) {
 		return
 	}
 	b.known[c.Key] = knownOf(c)
+	b.status.drop()
 	view := credentialView(c)
 	// Appended under the mutex, so that events of one key keep their order.
 	tell := func(typ string) { b.events.Append(api.Event{Type: typ, Credential: &view}) }
@@ -84,6 +87,7 @@ func (b *Broker) announceRemoved(key credential.Key, last uint64) {
 		last = old.generation
 	}
 	b.known[key] = known{generation: last + 1, removed: true}
+	b.status.drop()
 	b.events.Append(api.Event{Type: api.EventCredentialRemoved, Credential: &api.Credential{
 		Key: key.String(), Provider: key.Provider, Account: key.Account, Alias: old.alias,
 		Generation: last + 1,
@@ -147,7 +151,7 @@ func (b *Broker) onToken(e token.Event) {
 	}
 	if status, ok := refreshStatus[e.Type]; ok {
 		b.record(audit.Record{
-			Action: audit.ActionRefresh, Status: status, Key: e.Credential.Key.String(),
+			TraceID: newTrace(), Action: audit.ActionRefresh, Status: status, Key: e.Credential.Key.String(),
 			Generation: e.Credential.Generation, ErrorKind: string(e.Credential.Cause),
 		})
 	}
@@ -185,15 +189,13 @@ func (b *Broker) onLogin(e login.Event) {
 	if e.Credential != nil {
 		b.tokens.Forget(e.Credential.Key) // before anyone can act on the event
 	}
-	// A login without an interval never was pending: nobody was told of it.
-	if typ, ok := loginEvents[e.Type]; ok && e.Login.Interval > 0 {
-		view := b.loginView(login.Snapshot{Login: e.Login}, public)
-		b.events.Append(api.Event{Type: typ, Login: &view})
+	if typ, ok := loginEvents[e.Type]; ok && e.Login.Begun() {
+		b.tellLogin(typ, e)
 	}
 	if e.Credential != nil {
 		b.announce(*e.Credential)
 	}
-	if !e.Foreign {
+	if !e.Foreign && !e.Recorded {
 		b.auditLogin(e)
 	}
 }
@@ -201,13 +203,10 @@ func (b *Broker) onLogin(e login.Event) {
 func (b *Broker) auditLogin(e login.Event) {
 	r := audit.Record{
 		Action: audit.ActionLogin, Status: loginStatus[e.Type], Key: e.Login.Key.String(),
-		LoginID: e.Login.ID, ClientID: clientID(e.By), Hint: e.Hint,
+		TraceID: e.Login.Trace, LoginID: e.Login.ID, ClientID: api.CallerClientID(e.By), Hint: e.Hint,
 	}
-	if f := e.Login.Failure; f != nil {
-		r.ErrorKind = f.Code
-		if r.Hint == "" {
-			r.Hint = f.Hint
-		}
+	if f := e.Login.Failure(); f.Code != "" {
+		r.ErrorKind, r.Hint = auditFailure(e.Login, e.Hint)
 	}
 	switch e.Type {
 	case login.Started:
@@ -216,8 +215,10 @@ func (b *Broker) auditLogin(e login.Event) {
 		r.Interval = e.Login.Interval
 	case login.LostSuccess:
 		r.ErrorKind = string(api.CodeLostSuccess)
+	case login.LateAnswer:
+		r.ErrorKind = api.KindUpstreamError
 	case login.Joined:
-		by := clientID(e.Login.Initiator)
+		by := api.CallerClientID(e.Login.Initiator)
 		if by == "" {
 			by = "(none)"
 		}
@@ -226,14 +227,19 @@ func (b *Broker) auditLogin(e login.Event) {
 	b.record(r)
 }
 
-// clientID is the client id of who did something, empty if it was none of the
-// compatible surface's clients.
-func clientID(by string) string {
-	if by == nativeInitiator {
-		return ""
+// auditFailure is the kind and the hint of a failed login in the audit log,
+// whose words are those of the compatible surface. The kind alone says all of
+// what our own clock and disk brought about, unless there is a special hint.
+func auditFailure(l credential.Login, special string) (kind, hint string) {
+	flow := deviceFlow(login.Snapshot{Login: l}, "")
+	if special != "" || flow.Status == api.FlowExpired || flow.ErrorKind == api.KindPersistFailed {
+		return flow.ErrorKind, special
 	}
-	return by
+	return flow.ErrorKind, flow.Hint
 }
+
+// newTrace is a trace id for an operation that is no login's.
+func newTrace() string { return strings.ReplaceAll(uuid.New(), "-", "") }
 
 // loginStatus maps the registry's events to the audit log's vocabulary, which
 // is that of the compatible surface: a denied login is a failed one there.
@@ -247,4 +253,8 @@ var loginStatus = map[login.EventType]string{
 	login.LostSuccess: audit.StatusFailed,
 	login.Expired:     audit.StatusExpired,
 	login.Cancelled:   audit.StatusCancelled,
+
+	login.CancelDeferred: audit.StatusCancelled,
+	login.LateSuccess:    audit.StatusAuthorized,
+	login.LateAnswer:     audit.StatusFailed,
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/usherauth/usher/oauth"
 	"github.com/usherauth/usher/provider"
 	"github.com/usherauth/usher/secret"
+	"github.com/usherauth/usher/session"
 	"github.com/usherauth/usher/token"
 )
 
@@ -32,6 +33,9 @@ type Config struct {
 	// Daemon makes the broker watch the store: it takes over logins whose
 	// owner died and tells what other processes change, within a second.
 	Daemon bool
+	// AfterCrash tells that the daemon before this one was killed, perhaps
+	// before it told how a login had ended: it is told again.
+	AfterCrash bool
 	// MaxLogins caps the pending logins; 0 means [login.DefaultMaxActive].
 	MaxLogins int
 	// Origin names who asks for logins here, as user@host; shown to the person
@@ -41,6 +45,9 @@ type Config struct {
 	AliasKey func() (secret.String, error)
 	// Audit gets a record of every transition; nil records nothing.
 	Audit *audit.Writer
+	// Sessions are shown the logins in the words of the compatible surface;
+	// nil makes sessions that live as long as the broker.
+	Sessions *session.Hub
 	// Clock judges the validity of tokens; nil means the system's clocks.
 	Clock token.Clock
 	// Log gets what a developer may want to know; nil means nothing is logged.
@@ -58,6 +65,10 @@ type Broker struct {
 	watching sync.WaitGroup
 	stop     context.CancelFunc // ends the watching
 
+	telling sync.Mutex // held while a login is told of, so that all logs have one order
+
+	status statusCache
+
 	mu    sync.Mutex
 	known map[credential.Key]known // what was last told of each credential
 }
@@ -73,6 +84,9 @@ func New(cfg Config) *Broker {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Sessions == nil {
+		cfg.Sessions = session.Open(session.Config{})
+	}
 	b := &Broker{
 		cfg:      cfg,
 		resolver: &provider.Resolver{HTTP: cfg.HTTP},
@@ -81,16 +95,17 @@ func New(cfg Config) *Broker {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop = cancel
-	b.logins = login.New(login.Config{
-		Store: cfg.Store, HTTP: cfg.HTTP, Providers: cfg.InProcess,
-		ClientSecret: b.clientSecret, MaxActive: cfg.MaxLogins, Adopt: cfg.Daemon,
-		Observe: b.onLogin, Received: cfg.Clock.Now, AliasKey: cfg.AliasKey, Log: cfg.Log,
-	})
 	b.tokens = token.NewManager(token.Config{
 		Store: cfg.Store, HTTP: cfg.HTTP, Clock: cfg.Clock, Observe: b.onToken, Log: cfg.Log,
 		ClientSecret: func(ctx context.Context, c credential.Credential) (secret.String, error) {
 			return b.clientSecret(ctx, c.Key, c.Binding)
 		},
+	})
+	// Last, as it tells at once what it finds.
+	b.logins = login.New(login.Config{
+		Store: cfg.Store, HTTP: cfg.HTTP, Providers: cfg.InProcess,
+		ClientSecret: b.clientSecret, MaxActive: cfg.MaxLogins, Adopt: cfg.Daemon, AfterCrash: cfg.AfterCrash,
+		Observe: b.onLogin, Received: cfg.Clock.Now, AliasKey: cfg.AliasKey, Log: cfg.Log,
 	})
 	if cfg.Daemon {
 		b.watching.Go(func() { b.watchCredentials(ctx) })

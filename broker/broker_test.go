@@ -660,7 +660,7 @@ func TestCompatibleClientsSeeNoCodeOfANativeLogin(t *testing.T) {
 			if err != nil || flow.UserCode != "" || flow.VerificationURI != "" || flow.InitiatorClientID != "" {
 				t.Errorf("client %q sees %+v, %v", client, flow, err)
 			}
-			joined, fresh, err := b.StartDeviceFlow(t.Context(), "sandbox", client)
+			joined, fresh, err := b.StartDeviceFlow(t.Context(), api.StartLogin{Key: "sandbox", ClientID: client})
 			if err != nil || fresh || joined.UserCode != "" || joined.VerificationURIComplete != "" {
 				t.Errorf("client %q joins with %+v, fresh %v, %v", client, joined, fresh, err)
 			}

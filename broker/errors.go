@@ -33,6 +33,7 @@ func apiError(err error, key string) *api.Error {
 		incomplete *provider.IncompleteError
 		file       *conffile.Error
 		protocol   *oauth.Error
+		method     *login.MethodError
 	)
 	switch {
 	case errors.As(err, &already):
@@ -58,9 +59,11 @@ func apiError(err error, key string) *api.Error {
 	case errors.Is(err, token.ErrProviderChanged):
 		return api.Errorf(api.CodeProviderMismatch, "the configuration of %s names another client or issuer now", key).
 			WithHint("run: usher login %s", key)
-	case errors.Is(err, provider.ErrNoDeviceEndpoint):
+	case errors.As(err, &method):
+		return methodError(method)
+	case errors.Is(err, provider.ErrNoLoginEndpoint):
 		return api.Errorf(api.CodeUnsupportedMethod, "%w", err).
-			WithHint("the provider offers no device login; if it does, set its device_authorization_endpoint with usher provider add")
+			WithHint("if it has one, set its device_authorization_endpoint or authorization_endpoint with usher provider add")
 	case errors.Is(err, token.ErrBusy):
 		return api.Errorf(api.CodeRefreshBusy, "another process is refreshing %s and has not finished", key).
 			WithHint("try again in a moment")

@@ -74,10 +74,10 @@ func TestCompatibleViewGivesHintsWhereTheContractHasThem(t *testing.T) {
 		cause  func(w *world, userCode string) error
 		status string
 		kind   string
-		hint   bool
+		hint   string
 	}{
-		{"own clock", func(*world, string) error { return nil }, api.FlowExpired, api.KindExpiredToken, false},
-		{"denied", func(w *world, userCode string) error { return w.as.Deny(userCode) }, api.FlowError, api.KindAccessDenied, true},
+		{"own clock", func(*world, string) error { return nil }, api.FlowExpired, api.KindExpiredToken, "device-flow expired without authorization"},
+		{"denied", func(w *world, userCode string) error { return w.as.Deny(userCode) }, api.FlowError, api.KindAccessDenied, "Identity provider returned access_denied"},
 		{"disk", func(w *world, userCode string) error {
 			w.store.Intercept(func(op string, _ credential.Key) error {
 				if op == "Settle" {
@@ -86,13 +86,14 @@ func TestCompatibleViewGivesHintsWhereTheContractHasThem(t *testing.T) {
 				return nil
 			})
 			return w.as.Approve(userCode, "alice")
-		}, api.FlowError, login.FailurePersist, false},
+		}, api.FlowError, login.FailurePersist,
+			"credentials could not be written to the daemon filesystem — check disk space and permissions"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inWorld(t, sandbox.Config{Approve: sandbox.ApproveManual, CodeLifetime: time.Minute}, func(t *testing.T, w *world) {
 				b := w.broker()
-				flow, _, err := b.StartDeviceFlow(t.Context(), "sandbox", "cli-A")
+				flow, _, err := b.StartDeviceFlow(t.Context(), api.StartLogin{Key: "sandbox", ClientID: "cli-A"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -101,7 +102,7 @@ func TestCompatibleViewGivesHintsWhereTheContractHasThem(t *testing.T) {
 				}
 				time.Sleep(2 * time.Minute)
 				got, err := b.DeviceFlow(t.Context(), flow.DeviceFlowID, "cli-A")
-				if err != nil || got.Status != tt.status || got.ErrorKind != tt.kind || (got.Hint != "") != tt.hint {
+				if err != nil || got.Status != tt.status || got.ErrorKind != tt.kind || got.Hint != tt.hint {
 					t.Errorf("DeviceFlow = %+v, %v", got, err)
 				}
 			})

@@ -5,20 +5,17 @@ import (
 	"errors"
 
 	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/audit"
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/login"
 	"github.com/usherauth/usher/provider"
 )
 
-// nativeInitiator is the initiator of logins that were not started on the
-// compatible surface. No client id can be it, so that nobody there, anonymous
-// or not, is shown the code of somebody else's login.
-const nativeInitiator = "/v1"
-
 // StartLogin starts a login, or joins the one that is pending for the key; then
-// Attached is set. The answer carries the user code and the links.
+// Attached is set. The answer carries the user code and the links, whoever
+// started the login: what of it r's caller is shown is the server's decision.
 func (b *Broker) StartLogin(ctx context.Context, r api.StartLogin) (api.Login, error) {
-	s, joined, err := b.start(ctx, r, nativeInitiator)
+	s, joined, err := b.start(ctx, r, r.Caller().Name())
 	if err != nil {
 		return api.Login{}, apiError(err, r.Key)
 	}
@@ -45,12 +42,14 @@ func (b *Broker) start(ctx context.Context, r api.StartLogin, initiator string) 
 // asked of the provider is left to Resolve, so that a pending login can be
 // joined, and a store that fails is noticed, without a request.
 func (b *Broker) request(key credential.Key, r api.StartLogin) (login.Request, error) {
-	req := login.Request{Key: key, Scopes: r.Scopes, Origin: r.Origin}
+	req := login.Request{Key: key, Scopes: r.Scopes, Origin: r.Origin, Trace: r.Trace}
 	if req.Origin == "" {
 		req.Origin = b.cfg.Origin
 	}
+	var err error
 	if _, ok := b.cfg.InProcess[key.Provider]; ok {
-		return req, nil
+		req.Method, _, err = methodOf(r, provider.Provider{})
+		return req, err
 	}
 	p, err := b.cfg.Providers.Lookup(key.Provider)
 	if err != nil {
@@ -61,6 +60,9 @@ func (b *Broker) request(key credential.Key, r api.StartLogin) (login.Request, e
 	}
 	if len(req.Scopes) == 0 {
 		req.Scopes = p.Scopes
+	}
+	if req.Method, req.RedirectURI, err = methodOf(r, p); err != nil {
+		return req, err
 	}
 	req.PollInterval = p.PollInterval
 	if p.TellContext {
@@ -127,13 +129,23 @@ func (b *Broker) finished(ctx context.Context, view api.Login) api.Login {
 	return view
 }
 
-// CancelLogin ends a pending login; one that has ended is returned as it is.
-func (b *Broker) CancelLogin(ctx context.Context, id string) (api.Login, error) {
-	s, err := b.logins.Cancel(ctx, id, "")
+// CancelLogin ends a pending login on behalf of by; one that has ended is
+// returned as it is.
+func (b *Broker) CancelLogin(ctx context.Context, id string, by api.Caller) (api.Login, error) {
+	s, err := b.logins.Cancel(ctx, id, by.Name())
 	if err != nil {
 		return api.Login{}, loginError(err, id)
 	}
 	return b.loginView(s, public), nil
+}
+
+// RecordReveal writes to the audit log that by is shown the code and the links
+// of l, which somebody else has started.
+func (b *Broker) RecordReveal(l api.Login, by api.Caller) {
+	b.record(audit.Record{
+		Action: audit.ActionLogin, Status: audit.StatusRevealed, Key: l.Key, LoginID: l.ID,
+		ClientID: by.ClientID,
+	})
 }
 
 // Logins returns all logins, pending ones and those that ended within the

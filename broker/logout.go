@@ -63,7 +63,7 @@ func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, e
 	b.tokens.Forget(key)
 	b.announceRemoved(key, last)
 	if out.Removed {
-		r := audit.Record{Action: audit.ActionLogout, Status: audit.StatusRemoved, Key: out.Key, Hint: "revocation: " + out.Revocation}
+		r := audit.Record{TraceID: newTrace(), Action: audit.ActionLogout, Status: audit.StatusRemoved, Key: out.Key, Hint: "revocation: " + out.Revocation}
 		if out.Error != nil {
 			r.ErrorKind = string(out.Error.Code)
 		}

@@ -169,14 +169,14 @@ func TestRFC8628_45_CodeGoesWithTheLogin(t *testing.T) {
 		api.LoginDenied:     func(w *world, _ *broker.Broker, l api.Login) error { return w.as.Deny(l.UserCode) },
 		api.LoginExpired:    func(*world, *broker.Broker, api.Login) error { return nil },
 		api.LoginCancelled: func(w *world, b *broker.Broker, l api.Login) error {
-			_, err := b.CancelLogin(w.t.Context(), l.ID)
+			_, err := b.CancelLogin(w.t.Context(), l.ID, api.Caller{Owner: true})
 			return err
 		},
 	}
 	for status, end := range ends {
 		inWorld(t, sandbox.Config{Approve: sandbox.ApproveManual}, func(t *testing.T, w *world) {
 			b := w.broker()
-			l, _, err := b.StartDeviceFlow(t.Context(), "sandbox", "cli-A")
+			l, _, err := b.StartDeviceFlow(t.Context(), api.StartLogin{Key: "sandbox", ClientID: "cli-A"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +208,7 @@ func TestRFC8628_45_CodeGoesWithTheLogin(t *testing.T) {
 					t.Errorf("%s: %q is still shown: %s", status, hidden, &after)
 				}
 			}
-			if stored, err := w.store.GetLogin(t.Context(), shown.ID); err != nil || stored.Device != nil {
+			if stored, err := w.store.GetLogin(t.Context(), shown.ID); err != nil || stored.Live() {
 				t.Errorf("%s: the codes are still stored (%v)", status, err)
 			}
 		})
@@ -492,7 +492,7 @@ func TestRFC10027_106_StartsAreLimited(t *testing.T) {
 		if l, err := start(0, last.Account); err != nil || !l.Attached || w.as.Record().DeviceAuthorizations != login.DefaultMaxActive {
 			t.Errorf("joining: %+v, %v", l, err)
 		}
-		if _, err := processes[0].CancelLogin(t.Context(), last.ID); err != nil {
+		if _, err := processes[0].CancelLogin(t.Context(), last.ID, api.Caller{Owner: true}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := start(0, "more"); err != nil {
@@ -510,7 +510,7 @@ func TestRFC10027_107_CodesArePassedOnNowhere(t *testing.T) {
 			var p paper
 			b := w.broker(everything(&p), func(c *broker.Config) { c.Daemon = true })
 			first := b.Events().Append(api.Event{Type: "test.begin"}).ID
-			l, _, err := b.StartDeviceFlow(t.Context(), "sandbox", "cli-A")
+			l, _, err := b.StartDeviceFlow(t.Context(), api.StartLogin{Key: "sandbox", ClientID: "cli-A"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -541,7 +541,7 @@ func TestRFC10027_107_CodesArePassedOnNowhere(t *testing.T) {
 				note(t, &p, credentials)
 			}
 			look()
-			joined, fresh, err := b.StartDeviceFlow(t.Context(), "sandbox", "cli-B")
+			joined, fresh, err := b.StartDeviceFlow(t.Context(), api.StartLogin{Key: "sandbox", ClientID: "cli-B"})
 			if err != nil || fresh {
 				t.Fatalf("taking over: fresh %v, %v", fresh, err)
 			}

@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/usherauth/usher/api"
@@ -75,7 +77,13 @@ func (b *Broker) Providers(context.Context) ([]api.Provider, error) {
 	listed := b.cfg.Providers.List()
 	views := make([]api.Provider, 0, len(listed))
 	for _, p := range listed {
-		views = append(views, providerView(p))
+		if _, own := b.cfg.InProcess[p.Name]; !own {
+			views = append(views, providerView(p))
+		}
 	}
+	for name := range b.cfg.InProcess {
+		views = append(views, api.Provider{Name: name, Methods: []string{string(credential.MethodDevice)}, Ready: true})
+	}
+	slices.SortFunc(views, func(a, b api.Provider) int { return strings.Compare(a.Name, b.Name) })
 	return views, nil
 }

@@ -24,23 +24,28 @@ const (
 func (b *Broker) loginView(s login.Snapshot, show reveal) api.Login {
 	v := api.Login{
 		ID: s.ID, Key: s.Key.String(), Provider: s.Key.Provider, Account: s.Key.Account,
-		Method: string(s.Method), Status: string(s.Status), Scopes: s.Scopes, Origin: s.Origin,
-		CreatedAt: utc(s.CreatedAt), EndedAt: utc(s.EndedAt), Trouble: s.Trouble,
+		Method: string(s.Method), Status: string(s.Status()), Scopes: s.Scopes, Origin: s.Origin,
+		Initiator: s.Initiator,
+		CreatedAt: utc(s.CreatedAt), EndedAt: utc(s.EndedAt()), Trouble: s.Trouble,
 	}
-	if s.Status.Live() {
+	if v.Method == "" {
+		v.Method = api.MethodCode // it is starting: see credential.Login.Method
+	}
+	if s.Live() {
 		v.Status = api.LoginPending
 		v.ExpiresAt = utc(s.ExpiresAt)
 		v.Interval = int((s.Interval + time.Second - 1) / time.Second)
-		if show && s.Device != nil {
-			v.UserCode = s.Device.UserCode
-			v.VerificationURI = s.Device.VerificationURI
-			v.VerificationURIComplete = s.Device.VerificationURIComplete
+		if p, ok := s.Prompt(); ok && bool(show) {
+			v.UserCode = p.UserCode
+			v.VerificationURI = p.VerificationURI
+			v.VerificationURIComplete = p.VerificationURIComplete
+			v.AuthorizationURI = p.AuthorizationURI
 		}
 	}
-	switch {
-	case s.Failure != nil:
-		v.Error = &api.Failure{Code: failureCode(s.Failure.Code), Hint: s.Failure.Hint}
-	case s.Status == credential.LoginCancelled:
+	switch f := s.Failure(); {
+	case f.Code != "":
+		v.Error = &api.Failure{Code: failureCode(f.Code), Hint: f.Hint}
+	case s.Status() == credential.LoginCancelled:
 		v.Error = &api.Failure{Code: api.CodeCancelled, Hint: "the login was cancelled"}
 	}
 	return v
@@ -90,7 +95,7 @@ func needsLoginBy(c credential.Credential) time.Time {
 func providerView(p provider.Provider) api.Provider {
 	v := api.Provider{
 		Name: p.Name, Title: p.Title, Scopes: p.Scopes, ClientID: p.ClientID,
-		Methods: []string{string(credential.MethodDevice)}, Ready: true,
+		Methods: p.Methods(), Ready: true,
 	}
 	if err := p.Check(); err != nil {
 		v.Ready, v.Missing, v.Help = false, []string{"client_id"}, p.ClientIDHelp

@@ -67,46 +67,6 @@ type storedCredential struct {
 	HoldOffUntil     time.Time       `json:"hold_off_until,omitzero"`
 }
 
-type storedDevice struct {
-	DeviceCode              string `json:"device_code"`
-	CodeVerifier            string `json:"code_verifier,omitempty"`
-	UserCode                string `json:"user_code"`
-	VerificationURI         string `json:"verification_uri"`
-	VerificationURIComplete string `json:"verification_uri_complete,omitempty"`
-}
-
-type storedFailure struct {
-	Code         string `json:"code"`
-	Hint         string `json:"hint,omitempty"`
-	FromProvider bool   `json:"from_provider,omitempty"`
-}
-
-type storedLogin struct {
-	V           int               `json:"v"`
-	ID          string            `json:"id"`
-	Provider    string            `json:"provider"`
-	Account     string            `json:"account"`
-	Version     uint64            `json:"version"`
-	Method      Method            `json:"method"`
-	Status      LoginStatus       `json:"status"`
-	Binding     storedBinding     `json:"binding"`
-	Scopes      []string          `json:"scopes,omitempty"`
-	Initiator   string            `json:"initiator,omitempty"`
-	Origin      string            `json:"origin,omitempty"`
-	Trace       string            `json:"trace,omitempty"`
-	Owner       string            `json:"owner,omitempty"`
-	CreatedAt   time.Time         `json:"created_at"`
-	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
-	Interval    time.Duration     `json:"interval_ns,omitempty"`
-	Device      *storedDevice     `json:"device,omitempty"`
-	Won         *storedCredential `json:"won,omitempty"`
-	CancelledBy string            `json:"cancelled_by,omitempty"`
-	CancelAsked bool              `json:"cancel_asked,omitempty"`
-	Superseded  bool              `json:"superseded,omitempty"`
-	EndedAt     time.Time         `json:"ended_at,omitzero"`
-	Failure     *storedFailure    `json:"failure,omitempty"`
-}
-
 // Tombstone is what remains of a deleted credential: enough to keep its
 // generation from going back and to recognise a late write of its grant.
 type Tombstone struct {
@@ -155,76 +115,6 @@ func Decode(data []byte) (*Credential, *Tombstone, error) {
 		return nil, nil, fmt.Errorf("decoding credential %s: %w", key, err)
 	}
 	return c, nil, nil
-}
-
-// EncodeLogin returns the stored form of l, secrets included. It is for stores.
-func EncodeLogin(l Login) ([]byte, error) {
-	s := storedLogin{
-		V: storedVersion, ID: l.ID, Provider: l.Key.Provider, Account: l.Key.Account,
-		Version: l.Version, Method: l.Method, Status: l.Status, Binding: storeBinding(l.Binding),
-		Scopes: l.Scopes, Initiator: l.Initiator, Origin: l.Origin, Trace: l.Trace, Owner: l.Owner,
-		CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, Interval: l.Interval,
-		CancelledBy: l.CancelledBy, CancelAsked: l.CancelAsked, Superseded: l.Superseded,
-		EndedAt: l.EndedAt,
-	}
-	if d := l.Device; d != nil {
-		s.Device = &storedDevice{
-			DeviceCode: d.DeviceCode.Reveal(), CodeVerifier: d.CodeVerifier.Reveal(),
-			UserCode: d.UserCode, VerificationURI: d.VerificationURI,
-			VerificationURIComplete: d.VerificationURIComplete,
-		}
-	}
-	if l.Won != nil {
-		won, err := storeCredential(*l.Won)
-		if err != nil {
-			return nil, err
-		}
-		s.Won = &won
-	}
-	if l.Failure != nil {
-		f := storedFailure(*l.Failure)
-		s.Failure = &f
-	}
-	return json.Marshal(s)
-}
-
-// DecodeLogin reads what [EncodeLogin] wrote. Errors never quote the content.
-func DecodeLogin(data []byte) (Login, error) {
-	var s storedLogin
-	if err := unmarshal(data, &s); err != nil {
-		return Login{}, fmt.Errorf("decoding login: %w", err)
-	}
-	key, err := (&storedCredential{Version: s.V, Provider: s.Provider, Account: s.Account}).key()
-	if err != nil {
-		return Login{}, fmt.Errorf("decoding login: %w", err)
-	}
-	if s.ID == "" || s.Version == 0 || s.Status == "" {
-		return Login{}, fmt.Errorf("decoding login of %s: id, version or status missing", key)
-	}
-	l := Login{
-		ID: s.ID, Key: key, Version: s.Version, Method: s.Method, Status: s.Status,
-		Binding: s.Binding.load(), Scopes: s.Scopes, Initiator: s.Initiator, Origin: s.Origin, Trace: s.Trace,
-		Owner: s.Owner, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Interval: s.Interval,
-		CancelledBy: s.CancelledBy, CancelAsked: s.CancelAsked, Superseded: s.Superseded,
-		EndedAt: s.EndedAt,
-	}
-	if d := s.Device; d != nil {
-		l.Device = &DeviceGrant{
-			DeviceCode: secret.New(d.DeviceCode), CodeVerifier: secret.New(d.CodeVerifier),
-			UserCode: d.UserCode, VerificationURI: d.VerificationURI,
-			VerificationURIComplete: d.VerificationURIComplete,
-		}
-	}
-	if s.Won != nil {
-		if l.Won, err = s.Won.load(); err != nil {
-			return Login{}, fmt.Errorf("decoding login of %s: %w", key, err)
-		}
-	}
-	if s.Failure != nil {
-		f := Failure(*s.Failure)
-		l.Failure = &f
-	}
-	return l, nil
 }
 
 // unmarshal decodes without letting the content into the error: the messages

@@ -1,10 +1,6 @@
 package credential
 
-import (
-	"time"
-
-	"github.com/usherauth/usher/secret"
-)
+import "time"
 
 // Method is the way a login obtains its credential.
 type Method string
@@ -15,42 +11,17 @@ const (
 	MethodCode   Method = "code"   // RFC 6749 section 4.1 with PKCE
 )
 
-// LoginStatus is the state of a login. It leaves [LoginPending] once and ends
-// exactly once.
-type LoginStatus string
-
-// The states of a login: starting -> pending -> persisting -> authorized or
-// failed; starting -> failed; or pending -> another end.
-const (
-	// LoginStarting: claimed, the provider has not answered yet.
-	LoginStarting LoginStatus = "starting"
-	// LoginPending: a person is asked to approve.
-	LoginPending LoginStatus = "pending"
-	// LoginPersisting: the provider said yes and the credential is in Won.
-	// It is entered once, by the winner of a claim, and shown as pending.
-	LoginPersisting LoginStatus = "persisting"
-
-	LoginAuthorized LoginStatus = "authorized"
-	LoginDenied     LoginStatus = "denied"
-	LoginExpired    LoginStatus = "expired"
-	LoginFailed     LoginStatus = "failed"
-	LoginCancelled  LoginStatus = "cancelled"
-)
-
-// Live reports whether a login in state s may still change.
-func (s LoginStatus) Live() bool {
-	return s == LoginStarting || s == LoginPending || s == LoginPersisting
-}
-
-// Login is the stored record of one attempt to obtain a credential.
+// Login is the stored record of one attempt to obtain a credential: the facts
+// it was made with, and its [LoginState].
 type Login struct {
 	ID  string
 	Key Key
 	// Version counts the stored changes of this login; stores assign it.
 	Version uint64
 
+	// Method is empty while a login is starting that is to be of method code:
+	// it is that once there is a link to show.
 	Method  Method
-	Status  LoginStatus
 	Binding Binding
 	Scopes  []string
 
@@ -72,41 +43,51 @@ type Login struct {
 	// Interval is the time between polls that the provider asked for.
 	Interval time.Duration
 
-	// Device is what a pending device login needs to go on; nil before the
-	// provider answered and after the login ended, so that an ended login has
-	// no code and no link to hand out.
-	Device *DeviceGrant
-	// Won is the credential a persisting login is about to store; nil else.
-	Won *Credential
-
-	// CancelledBy records a cancel that arrived while persisting; it decides
-	// only if storing fails. See [Login.CancelAsked].
-	CancelledBy string
-	CancelAsked bool
 	// Superseded is set by a logout of the key: a login so marked must not
 	// store its credential any more.
 	Superseded bool
 
-	EndedAt time.Time
-	// Failure explains every end but authorized and cancelled; nil else.
-	Failure *Failure
+	// State is where the login stands, with what only that state has. It is
+	// never nil in a login that a store returns.
+	State LoginState
 }
 
-// DeviceGrant is the state of a pending device authorization (RFC 8628 section 3.2).
-type DeviceGrant struct {
-	DeviceCode              secret.String
-	CodeVerifier            secret.String
-	UserCode                string
-	VerificationURI         string
-	VerificationURIComplete string
+// Status names l's state; empty for the zero Login.
+func (l Login) Status() LoginStatus {
+	if l.State == nil {
+		return ""
+	}
+	return l.State.status()
 }
 
-// Failure says why a login ended without a credential, in our own words.
-type Failure struct {
-	// Code is stable and machine readable, such as "access_denied".
-	Code string
-	// Hint is one sentence for a person; it never holds provider text.
-	Hint string
-	// FromProvider tells that the provider decided, not our own clock or disk.
-	FromProvider bool
+// Live reports whether l may still change.
+func (l Login) Live() bool { return l.Status().Live() }
+
+// Prompt is what may be shown to the person of a login that is pending, and
+// shown as that until it has ended; false in every other state.
+func (l Login) Prompt() (Prompt, bool) {
+	switch s := l.State.(type) {
+	case Pending:
+		return s.Device.Prompt, true
+	case AwaitingCode:
+		return s.Code.Prompt(), true
+	case Exchanging:
+		return s.Prompt, true
+	case Persisting:
+		return s.Prompt, true
+	}
+	return Prompt{}, false
+}
+
+// EndedAt is when l ended; zero while it is live.
+func (l Login) EndedAt() time.Time {
+	ended, _ := l.State.(Ended)
+	return ended.At
+}
+
+// Failure says why l ended without a credential; zero while it is live, and
+// for logins that were authorized or cancelled.
+func (l Login) Failure() Failure {
+	ended, _ := l.State.(Ended)
+	return ended.Failure
 }

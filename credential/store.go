@@ -56,8 +56,8 @@ type Store interface {
 	Stamp(ctx context.Context, key Key) (string, error)
 
 	// Settle ends a login with its credential in one operation: it stores cred
-	// (its Grant set to login.ID, its Generation to the next one), then login
-	// as authorized without Device and Won. The stored login must be
+	// (its Grant set to login.ID, its Generation to the next one), then login,
+	// whose state says when it was authorized. The stored login must be
 	// persisting with login's Version, else ErrConflict; if it was superseded,
 	// ErrSuperseded and nothing is stored. When a crash fell between the two
 	// writes, calling it again completes the second. It takes only the short
@@ -95,8 +95,17 @@ type Store interface {
 	CreateLogin(ctx context.Context, login Login, maxActive int) (Login, error)
 	// GetLogin returns a login by id, or ErrNotFound.
 	GetLogin(ctx context.Context, id string) (Login, error)
-	// ListLogins yields every stored login, oldest first.
+	// LiveLogin returns the live login of key, or ErrNotFound.
+	LiveLogin(ctx context.Context, key Key) (Login, error)
+	// ListLogins yields every stored login, oldest first. It reads all of
+	// them: to follow what happens, use LoginChanges.
 	ListLogins(ctx context.Context) iter.Seq2[Login, error]
+	// LoginChanges returns what may have happened to logins since the cursor
+	// that an earlier call returned; empty asks for a first one. It is cheap
+	// enough to be called once a second when nothing has happened, however
+	// many logins there are. Every change that was durable before the call is
+	// in it, or in an earlier answer.
+	LoginChanges(ctx context.Context, since string) (LoginChanges, error)
 	// UpdateLogin replaces a login if its stored version is ifVersion, else
 	// ErrConflict; it returns it as stored.
 	UpdateLogin(ctx context.Context, login Login, ifVersion uint64) (Login, error)
@@ -116,6 +125,25 @@ type Store interface {
 
 	// Close releases what the store holds in this process.
 	Close() error
+}
+
+// LoginChanges is what [Store.LoginChanges] returns.
+type LoginChanges struct {
+	// All tells that the cursor was none, too old or foreign, so that every
+	// login may have changed; Logins is then empty.
+	All bool
+	// Logins are those that may have changed, the latest change last. One may
+	// stand in it more than once, or without having changed.
+	Logins []LoginChange
+	// Next is the cursor for the next call.
+	Next string
+}
+
+// LoginChange names a login that may have changed.
+type LoginChange struct {
+	ID string
+	// Version is the version the login has reached at least; 0 if it is gone.
+	Version uint64
 }
 
 // Owner is a living owner of logins; see [Store.NewOwner].

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/internal/ring"
 )
 
 // DefaultCapacity is the number of events a [Log] keeps unless told otherwise.
@@ -19,9 +20,7 @@ type Log struct {
 	epoch string
 
 	mu   sync.Mutex
-	seq  uint64        // of the newest event; 0 before the first
-	ring []api.Event   // the event with number n stands at n % len(ring)
-	wake chan struct{} // closed and replaced by each Append
+	ring *ring.Ring[api.Event]
 }
 
 // New returns an empty log that keeps the last capacity events;
@@ -32,8 +31,7 @@ func New(capacity int) *Log {
 	}
 	return &Log{
 		epoch: strings.ToLower(rand.Text()[:12]),
-		ring:  make([]api.Event, capacity),
-		wake:  make(chan struct{}),
+		ring:  ring.New[api.Event](capacity, 0),
 	}
 }
 
@@ -42,15 +40,12 @@ func New(capacity int) *Log {
 func (l *Log) Append(e api.Event) api.Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.seq++
-	e.ID = l.id(l.seq)
+	e.ID = l.id(l.ring.Head() + 1)
 	// Set within the lock, so that times grow with the numbers.
 	if e.Time.IsZero() {
 		e.Time = now()
 	}
-	l.ring[l.seq%uint64(len(l.ring))] = e
-	close(l.wake)
-	l.wake = make(chan struct{})
+	l.ring.Append(e)
 	return e
 }
 
@@ -61,19 +56,10 @@ func (l *Log) Subscribe(lastID string) *Subscription {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if lastID == "" {
-		return &Subscription{log: l, pos: l.seq}
+		return &Subscription{log: l, pos: l.ring.Head()}
 	}
 	pos, known := l.parse(lastID)
 	return &Subscription{log: l, pos: pos, lost: !known}
-}
-
-// oldestLocked is the number of the oldest kept event; one above the newest if none
-// is kept.
-func (l *Log) oldestLocked() uint64 {
-	if n := uint64(len(l.ring)); l.seq > n {
-		return l.seq - n + 1
-	}
-	return 1
 }
 
 func (l *Log) id(seq uint64) string { return l.epoch + "-" + strconv.FormatUint(seq, 10) }
@@ -85,7 +71,7 @@ func (l *Log) parse(id string) (uint64, bool) {
 		return 0, false
 	}
 	seq, err := strconv.ParseUint(digits, 10, 64)
-	return seq, err == nil && seq <= l.seq && l.id(seq) == id
+	return seq, err == nil && seq <= l.ring.Head() && l.id(seq) == id
 }
 
 // now drops the monotonic reading: events are compared with stored times.

@@ -50,14 +50,14 @@ func (s *Subscription) take() (api.Event, <-chan struct{}) {
 	l := s.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	oldest := l.oldestLocked()
+	oldest := l.ring.Oldest()
 	if s.lost || s.pos+1 < oldest {
 		s.lost, s.pos = false, oldest-1
 		return api.Event{ID: l.id(s.pos), Time: now(), Type: api.EventStreamResync}, nil
 	}
-	if s.pos == l.seq {
-		return api.Event{}, l.wake
+	if s.pos == l.ring.Head() {
+		return api.Event{}, l.ring.Wake()
 	}
 	s.pos++
-	return l.ring[s.pos%uint64(len(l.ring))], nil
+	return l.ring.At(s.pos), nil
 }

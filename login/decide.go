@@ -48,22 +48,22 @@ func decide(err error, unsure bool) verdict {
 	case oauth.ErrorSlowDown:
 		return verdict{step: stepSlowDown}
 	case oauth.ErrorAccessDenied:
-		return ended(credential.LoginDenied, api.CodeAccessDenied, "the request was denied at the provider")
+		return refused(credential.LoginDenied, api.CodeAccessDenied, "the request was denied at the provider")
 	case oauth.ErrorExpiredToken:
-		return ended(credential.LoginExpired, api.CodeExpired, "the code expired before it was approved")
+		return refused(credential.LoginExpired, api.CodeExpired, "the code expired before it was approved")
 	case oauth.ErrorInvalidGrant:
 		if unsure {
-			return ended(credential.LoginFailed, api.CodeLostSuccess,
+			return refused(credential.LoginFailed, api.CodeLostSuccess,
 				"the provider's answer was lost and its code is spent; log in again")
 		}
-		return ended(credential.LoginFailed, api.CodeInvalidGrant, "the provider does not know this code any more; log in again")
+		return refused(credential.LoginFailed, api.CodeInvalidGrant, "the provider does not know this code any more; log in again")
 	default:
 		// Code is of the RFC's charset, checked by package oauth.
-		return ended(credential.LoginFailed, api.CodeProviderRefused, "the provider refused the login with "+code)
+		return refused(credential.LoginFailed, api.CodeProviderRefused, "the provider refused the login with "+code)
 	}
 }
 
-func ended(status credential.LoginStatus, code api.Code, hint string) verdict {
+func refused(status credential.LoginStatus, code api.Code, hint string) verdict {
 	return verdict{step: stepEnd, status: status, failure: credential.Failure{Code: string(code), Hint: hint, FromProvider: true}}
 }
 

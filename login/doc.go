@@ -24,6 +24,30 @@
 // keeps a token that was won; that is revoked only when the record has given it
 // up, so that no process can store a revoked one.
 //
+// # Time-outs
+//
+// A start, a poll and a persist have 30 seconds each, whether or not the
+// provider's code or the store honours its context, and a second to notice.
+//
+//   - A start that hangs fails, and nothing remains of it.
+//   - A poll that hangs is trouble on the way like any other. While it has not
+//     returned there is no second one. Its late answer is told for the audit
+//     log ([LateAnswer]) and decides nothing; a late token is revoked
+//     ([LostSuccess]).
+//   - A persist that hangs ends the login as [FailurePersist], and that stands,
+//     since it was told. Should the credential be stored after all, it is kept,
+//     as the person approved it, and told as [LateSuccess]; the record then
+//     says failed, and the key is logged in. Should the store fail in the end,
+//     the token is revoked as after any other failure of the store.
+//
+// # Many logins
+//
+// One goroutine and one timer wake all logins, and each provider has a bounded
+// number of calls at a time; a pending login costs less than a kilobyte and no
+// goroutine. With [Config.Adopt] the registry knows every login of the store:
+// it lists them once, follows [credential.Store.LoginChanges] from then on, and
+// answers from memory.
+//
 // # Ownership
 //
 // One process owns a login and is the only one that talks to the provider for

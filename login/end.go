@@ -9,46 +9,50 @@ import (
 	"github.com/usherauth/usher/credential"
 )
 
-// codeExpired is the failure of a login whose code ran out by our clock.
-func codeExpired() *credential.Failure {
-	return &credential.Failure{Code: string(api.CodeExpired), Hint: "the code expired before it was approved"}
+// The ends of a login, as of now.
+
+func failed(f credential.Failure) credential.Ended { return ended(credential.LoginFailed, f) }
+
+func ended(status credential.LoginStatus, f credential.Failure) credential.Ended {
+	return credential.Ended{Status: status, At: stamp(), Failure: f}
 }
 
-// end turns l into an ended login, without code, link or token to hand out.
-func end(l *credential.Login, status credential.LoginStatus, f *credential.Failure) {
-	l.Status, l.Failure = status, f
-	l.Device, l.Won = nil, nil
-	l.EndedAt = time.Now().UTC().Round(0)
+func authorized() credential.Ended {
+	return credential.Ended{Status: credential.LoginAuthorized, At: stamp()}
 }
+
+func cancelled(by string) credential.Ended {
+	return credential.Ended{Status: credential.LoginCancelled, At: stamp(), CancelledBy: by}
+}
+
+// codeExpired is the end of a login whose code ran out by our clock.
+func codeExpired() credential.Ended {
+	return ended(credential.LoginExpired, credential.Failure{
+		Code: string(api.CodeExpired), Hint: "the code expired before it was approved",
+	})
+}
+
+// stamp is now as records have it.
+func stamp() time.Time { return time.Now().UTC().Round(0) }
 
 // finish ends a live login without a credential. A store that cannot be told
 // does not keep it alive: the end then stands here, and is stored as soon as
 // that is possible. saved tells that it is stored already.
-func (r *Registry) finish(e *entry, status credential.LoginStatus, f *credential.Failure) (saved bool) {
-	by := e.snapshot().CancelledBy
-	_, err := r.transition(context.WithoutCancel(r.ctx), e, by, func(l *credential.Login) bool {
-		if !l.Status.Live() {
+func (r *Registry) finish(e *entry, end credential.Ended) (saved bool) {
+	_, err := r.transition(context.WithoutCancel(r.ctx), e, func(l *credential.Login) bool {
+		if !l.Live() {
 			return false
 		}
-		end(l, status, f)
+		l.State = end
 		return true
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		return true
+	case !errors.Is(err, errEnded):
+		r.cfg.Log.Error("recording the end of a login", "status", string(end.Status), "error", err)
+		r.endHere(e, func(credential.Login) credential.Ended { return end })
 	}
-	r.cfg.Log.Error("recording the end of a login", "status", string(status), "error", err)
-	e.op.Lock()
-	defer e.op.Unlock()
-	before := e.snapshot().Login
-	if !before.Status.Live() {
-		return false
-	}
-	after := before
-	end(&after, status, f)
-	e.setUnsaved(true)
-	e.adopt(after)
-	r.report(before, after, by)
-	e.wake()
 	return false
 }
 
@@ -56,7 +60,10 @@ func (r *Registry) finish(e *entry, status credential.LoginStatus, f *credential
 // that was still in the record is dropped with that, and therefore revoked
 // only now. The caller holds e.op.
 func (r *Registry) saveEnd(ctx context.Context, e *entry) error {
-	mine := e.snapshot().Login
+	if !e.saveable() {
+		return nil
+	}
+	mine := e.login()
 	stored, err := r.store.GetLogin(ctx, mine.ID)
 	switch {
 	case errors.Is(err, credential.ErrNotFound):
@@ -64,18 +71,17 @@ func (r *Registry) saveEnd(ctx context.Context, e *entry) error {
 	case err != nil:
 		return err
 	}
-	if stored.Status.Live() {
-		ended, err := r.store.UpdateLogin(ctx, mine, stored.Version)
+	if stored.Live() {
+		saved, err := r.store.UpdateLogin(ctx, mine, stored.Version)
 		if err != nil {
 			return err
 		}
-		if stored.Won != nil && !stored.Superseded && mine.Status != credential.LoginAuthorized {
-			r.lose(e, *stored.Won, "the store failed")
+		if p, ok := stored.State.(credential.Persisting); ok && !stored.Superseded && mine.Status() != credential.LoginAuthorized {
+			r.lose(mine, p.Won, "the store failed")
 		}
-		stored = ended
+		stored = saved
 	}
-	e.adopt(stored)
-	e.setUnsaved(false)
+	e.saved(stored)
 	return nil
 }
 
@@ -86,15 +92,15 @@ func (r *Registry) vanished(ctx context.Context, e *entry) {
 		return // a transition of ours is under way; next time
 	}
 	defer e.op.Unlock()
-	gone := e.snapshot().Login
-	if !gone.Status.Live() || e.ownedNow() {
+	gone := e.login()
+	if !gone.Live() || e.ownedNow() {
 		return
 	}
 	if _, err := r.store.GetLogin(ctx, gone.ID); !errors.Is(err, credential.ErrNotFound) {
 		return
 	}
-	end(&gone, credential.LoginFailed, &credential.Failure{
+	gone.State = failed(credential.Failure{
 		Code: string(api.CodeLoginNotFound), Hint: "its record is gone; log in again",
 	})
-	r.adoptForeign(e, gone)
+	r.takeForeign(e, gone)
 }

@@ -1,45 +1,88 @@
 package login
 
 import (
-	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"github.com/usherauth/usher/credential"
 )
 
-// entry is what this process knows of one login.
+// entry is what this process knows of one login. There may be very many.
+// Locks are taken in the order op, say, mu.
 type entry struct {
+	provider string // of the login's key
+
 	// op serialises this process's transitions of the login, and is held
 	// across their store calls, but for Settle; the store's version
-	// arbitrates between processes. Never taken while mu is held.
+	// arbitrates between processes. A store call may hang, so nothing that
+	// must happen waits for it.
 	op sync.Mutex
+	// say is held from a change of the state to its having been told, so that
+	// events are in order.
+	say sync.Mutex
 
-	mu           sync.Mutex
-	login        credential.Login
-	owned        bool
-	settling     bool // this process is storing the credential
-	unsaved      bool // it ended here, but the store could not be told yet
-	lastPolledAt time.Time
+	mu       sync.Mutex
+	record   record
+	owned    bool
+	settling bool // this process is storing the credential
+	unsaved  bool // it ended here, but the store could not be told yet
+	unsure   bool // an answer with a token may have been lost
+	calling  bool // the provider's code runs for this login
+
 	trouble      string
-	troubles     int  // in a row
-	unsure       bool // an answer with a token may have been lost
-	timer        *time.Timer
-	deadline     time.Time
-	taker        string // the client id whose joining was told last
-	waiters      int
-	changed      chan struct{} // closed and replaced at every change
+	troubles     int32 // in a row
+	waiters      int32
+	lastPolledAt int64 // Unix time in ns, 0 for never
+	deadline     time.Duration
+	taker        string        // the client id whose joining was told last
+	changed      chan struct{} // closed at the next change; made when somebody waits
+
+	due   time.Duration // guarded by the schedule
+	place int32         // guarded by the schedule
 }
 
 func newEntry(l credential.Login) *entry {
-	return &entry{login: l, changed: make(chan struct{})}
+	r := makeRecord(l)
+	return &entry{provider: r.common.Value().provider, record: r}
 }
 
 func (e *entry) snapshot() Snapshot {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return Snapshot{Login: e.login, LastPolledAt: e.lastPolledAt, Trouble: e.trouble}
+	return e.snapshotLocked()
+}
+
+func (e *entry) snapshotLocked() Snapshot {
+	return Snapshot{Login: e.record.login(), LastPolledAt: local(e.lastPolledAt), Trouble: e.trouble}
+}
+
+func local(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns)
+}
+
+func (e *entry) login() credential.Login { return e.snapshot().Login }
+
+func (e *entry) id() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.record.id
+}
+
+func (e *entry) status() credential.LoginStatus {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.record.status()
+}
+
+func (e *entry) live() bool { return e.status().Live() }
+
+func (e *entry) version() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.record.version
 }
 
 func (e *entry) setSettling(on bool) {
@@ -54,10 +97,12 @@ func (e *entry) isUnsaved() bool {
 	return e.unsaved
 }
 
-func (e *entry) setUnsaved(on bool) {
+// saveable reports whether the end of e still has to be stored, and may be now:
+// while a settle of ours is under way, nobody knows what the store holds.
+func (e *entry) saveable() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.unsaved = on
+	return e.unsaved && !e.settling
 }
 
 func (e *entry) ownedNow() bool {
@@ -66,12 +111,19 @@ func (e *entry) ownedNow() bool {
 	return e.owned
 }
 
+// saved takes l as the stored end of e.
+func (e *entry) saved(l credential.Login) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.record, e.unsaved = makeRecord(l), false
+}
+
 // takenBy notes that the client id by joined, and reports whether that is
 // worth telling: it is someone, someone else, and was not told just now.
 func (e *entry) takenBy(by string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if by == "" || by == e.login.Initiator || by == e.taker {
+	if by == "" || by == e.record.initiator || by == e.taker {
 		return false
 	}
 	e.taker = by
@@ -82,129 +134,25 @@ func (e *entry) takenBy(by string) bool {
 func (e *entry) wait() (Snapshot, <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return Snapshot{Login: e.login, LastPolledAt: e.lastPolledAt, Trouble: e.trouble}, e.changed
+	if e.changed == nil {
+		e.changed = make(chan struct{})
+	}
+	return e.snapshotLocked(), e.changed
 }
 
-// adopt takes l as the newest known state. Those who wait are woken apart, with
-// wake, so that an event is out before anyone acts on what it tells.
-func (e *entry) adopt(l credential.Login) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	// Another owner: ours was taken for dead, and two must not poll.
-	lost := l.Owner != e.login.Owner
-	e.login = l
-	if !l.Status.Live() {
-		e.trouble = ""
-	}
-	if lost || !l.Status.Live() {
-		e.owned = false
-		if e.timer != nil {
-			e.timer.Stop()
-		}
-	}
-}
-
-// wake wakes those who wait for a change.
+// wake wakes those who wait for a change. It is called after the change was
+// told, so that an event is out before anyone acts on what it tells.
 func (e *entry) wake() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	close(e.changed)
-	e.changed = make(chan struct{})
+	if e.changed != nil {
+		close(e.changed)
+		e.changed = nil
+	}
 }
 
 func (e *entry) unwatch() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.waiters--
-}
-
-func (e *entry) stopTimer() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.timer != nil {
-		e.timer.Stop()
-	}
-}
-
-// transition applies change to the login, in the store and then here, and
-// reports whether it won: change returns false when the state no longer allows
-// it, and then nothing happens. Whoever wins reports the event; by names who
-// asked, for the event.
-func (r *Registry) transition(ctx context.Context, e *entry, by string, change func(*credential.Login) bool) (won bool, err error) {
-	e.op.Lock()
-	defer e.op.Unlock()
-	if e.isUnsaved() {
-		return false, r.saveEnd(ctx, e)
-	}
-	for {
-		before := e.snapshot().Login
-		next := before
-		if !change(&next) {
-			return false, nil
-		}
-		stored, err := r.store.UpdateLogin(ctx, next, before.Version)
-		switch {
-		case err == nil:
-			e.adopt(stored)
-			r.report(before, stored, by)
-			e.wake()
-			return true, nil
-		case errors.Is(err, credential.ErrConflict):
-			fresh, err := r.store.GetLogin(ctx, before.ID)
-			if err != nil {
-				return false, err
-			}
-			if fresh.Version == before.Version {
-				return false, credential.ErrConflict
-			}
-			if !r.adoptForeign(e, fresh) {
-				return false, nil
-			}
-		default:
-			return false, err
-		}
-	}
-}
-
-// report emits the event of a transition that this process made. Persisting
-// and what is recorded while it lasts are nobody's business.
-func (r *Registry) report(before, after credential.Login, by string) {
-	switch {
-	case before.Status.Live() && !after.Status.Live():
-		if after.Status != credential.LoginCancelled {
-			by = after.Initiator // nobody here decided it
-		}
-		r.cfg.Observe(Event{Type: eventOf(after.Status), Login: after, By: by})
-	case before.Status == credential.LoginStarting && after.Status == credential.LoginPending:
-		r.cfg.Observe(Event{Type: Started, Login: after, By: after.Initiator})
-	case after.Status == credential.LoginPending && after.Interval > before.Interval:
-		r.cfg.Observe(Event{Type: Throttled, Login: after, By: after.Initiator})
-	}
-}
-
-// adoptForeign takes a state that another process stored and reports what it
-// shows. It is false, and nothing happens, for the work of a settle of ours
-// that is about to say so itself. The caller holds e.op.
-func (r *Registry) adoptForeign(e *entry, fresh credential.Login) bool {
-	e.mu.Lock()
-	before, settling := e.login, e.settling
-	e.mu.Unlock()
-	if settling && fresh.Status == credential.LoginAuthorized {
-		return false
-	}
-	e.adopt(fresh)
-	defer e.wake()
-	ev := Event{Login: fresh, By: fresh.CancelledBy, Foreign: true}
-	switch {
-	case before.Status.Live() && !fresh.Status.Live():
-		ev.Type = eventOf(fresh.Status)
-	case before.Status == credential.LoginStarting && fresh.Status == credential.LoginPending:
-		ev.Type = Started
-	case fresh.Status == credential.LoginPending && fresh.Interval > before.Interval:
-		ev.Type = Throttled
-	default:
-		return true
-	}
-	r.cfg.Observe(ev)
-	return true
 }

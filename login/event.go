@@ -1,6 +1,7 @@
 package login
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/usherauth/usher/credential"
@@ -9,8 +10,8 @@ import (
 // EventType says what happened to a login.
 type EventType string
 
-// The events. Started, Throttled, Joined and LostSuccess leave the login as it
-// is; every other one is its end and comes exactly once per login.
+// The events. Authorized, Denied, Expired, Failed and Cancelled are a login's
+// end, and one of them comes exactly once; the others leave it as it is.
 const (
 	Started    EventType = "started"
 	Throttled  EventType = "throttled"  // the provider asked for slow_down
@@ -23,6 +24,15 @@ const (
 	// LostSuccess: a token was won but must not or could not be kept; it was
 	// revoked at the provider where that is possible.
 	LostSuccess EventType = "lost_success"
+	// CancelDeferred: a cancel came while the token was being stored; the
+	// result of that decides.
+	CancelDeferred EventType = "cancel_deferred"
+	// LateSuccess: the credential was stored after the login had ended as
+	// [FailurePersist], because the store took too long. It is kept, and the
+	// login stays failed, as was told.
+	LateSuccess EventType = "late_success"
+	// LateAnswer: the provider answered after its poll had been given up.
+	LateAnswer EventType = "late_answer"
 )
 
 // Event reports one transition, made by this process or seen in the store.
@@ -37,8 +47,11 @@ type Event struct {
 	// Hint is a short explanation for the audit log; it holds no secret and no
 	// provider text.
 	Hint string
-	// Credential is what an authorized login stored; nil else, in foreign
-	// events, and if it has been replaced or removed since.
+	// Recorded tells that the audit log has it already: the cancel that now
+	// takes effect was told as [CancelDeferred].
+	Recorded bool
+	// Credential is what an authorized login, or a late success, stored; nil
+	// else, in foreign events, and if it has been replaced or removed since.
 	Credential *credential.Credential
 }
 
@@ -68,4 +81,58 @@ func eventOf(s credential.LoginStatus) EventType {
 		return Failed
 	}
 	panic("login: internal error: no event for status " + string(s))
+}
+
+// eventFor is the event of a change from before to after; without a type if it
+// is nobody's business.
+func eventFor(before, after credential.Login) Event {
+	ev := Event{Login: after, By: after.Initiator}
+	was, _ := before.State.(credential.Persisting)
+	switch is := after.State.(type) {
+	case credential.Pending:
+		switch {
+		case before.Status() == credential.LoginStarting:
+			ev.Type = Started
+		case after.Interval > before.Interval:
+			ev.Type = Throttled
+		}
+	case credential.AwaitingCode:
+		if before.Status() == credential.LoginStarting {
+			ev.Type = Started
+		}
+	case credential.Persisting:
+		if is.CancelAsked && !was.CancelAsked {
+			ev.Type, ev.By, ev.Hint = CancelDeferred, is.CancelledBy, hintDeferred
+		}
+	case credential.Ended:
+		if !before.Live() {
+			break
+		}
+		ev.Type = eventOf(is.Status)
+		switch {
+		case is.Status == credential.LoginCancelled:
+			ev.By, ev.Recorded = is.CancelledBy, was.CancelAsked
+		case is.Failure.Code == FailurePersist && is.At.After(after.ExpiresAt):
+			ev.Hint = hintPastExpiry
+		}
+	}
+	return ev
+}
+
+// The hints of the compatible surface's audit log.
+const (
+	hintDeferred   = "deferred (persist in flight; final state decided by persist resolution)"
+	hintKept       = "lost_success_kept (cancel during persist; credentials kept per IdP approval)"
+	hintPastExpiry = "persist_also_failed_past_expiry (root cause is disk I/O; entry was past expiresAt by the time persist resolved)"
+	hintRetold     = "told after a crash, perhaps for the second time"
+	hintLatePoll   = "lost_late_poll_after_timeout: "
+)
+
+// hintLate is the hint of a [LateSuccess].
+func hintLate(c credential.Credential) string {
+	expires := "unknown"
+	if at := c.ExpiresAt(); !at.IsZero() {
+		expires = strconv.FormatInt(at.UnixMilli(), 10)
+	}
+	return "lost_success_after_timeout (the store answered after the login had ended; the credential is kept; expiresAt=" + expires + ")"
 }

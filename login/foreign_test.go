@@ -36,7 +36,7 @@ func TestJoinerIsShownTheCodeOfAStartThatItWatched(t *testing.T) {
 		}()
 		synctest.Wait()
 		close(b.provider.begin)
-		if r := <-got; r.err != nil || r.s.Status != credential.LoginPending || r.s.Device == nil {
+		if r := <-got; r.err != nil || r.s.Status() != credential.LoginPending || userCode(r.s) == "" {
 			t.Errorf("joined as %+v, %v", r.s.Login, r.err)
 		}
 	})
@@ -57,7 +57,7 @@ func TestWaitEndsWhenTheLoginIsGone(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		time.AfterFunc(time.Second/2, func() { close(b.provider.begin) })
-		if s, err := other.Wait(ctx, all[0].ID); err != nil || s.Status != credential.LoginFailed {
+		if s, err := other.Wait(ctx, all[0].ID); err != nil || s.Status() != credential.LoginFailed {
 			t.Errorf("Wait = %+v, %v", s.Login, err)
 		}
 	})
@@ -69,14 +69,14 @@ func TestStartOfADeadProcessEnds(t *testing.T) {
 		b := newBench(t, pending)
 		l, err := b.store.CreateLogin(t.Context(), credential.Login{
 			ID: "11111111-1111-4111-8111-111111111111", Key: key, Method: credential.MethodDevice,
-			Status: credential.LoginStarting, Owner: "dead", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(30 * time.Second),
+			State: credential.Starting{}, Owner: "dead", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(30 * time.Second),
 		}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		if s, err := b.registry(silent).Wait(ctx, l.ID); err != nil || s.Status != credential.LoginFailed {
+		if s, err := b.registry(silent).Wait(ctx, l.ID); err != nil || s.Status() != credential.LoginFailed {
 			t.Errorf("Wait = %+v, %v", s.Login, err)
 		}
 	})
@@ -215,8 +215,26 @@ func TestLoginThatALogoutOvertookEnds(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		if end, err := r.Wait(ctx, s.ID); err != nil || end.Status != credential.LoginCancelled {
+		if end, err := r.Wait(ctx, s.ID); err != nil || end.Status() != credential.LoginCancelled {
 			t.Errorf("Wait = %+v, %v", end.Login, err)
+		}
+	})
+}
+
+// A daemon that starts where one was killed tells the ends that may not have
+// been told.
+func TestEndsBeforeACrashAreToldAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBench(t, won)
+		silent := b.registry(func(c *login.Config) { c.Observe = nil })
+		s := b.start(silent)
+		b.wait(silent, s.ID)
+		time.Sleep(time.Second)
+		b.registry(func(c *login.Config) { c.Adopt, c.AfterCrash = true, true })
+		time.Sleep(login.Grace)
+		b.wantEvents(login.Authorized)
+		if e := b.events[0]; e.Foreign || e.Login.ID != s.ID || e.Credential == nil || e.Credential.Grant != s.ID {
+			t.Errorf("event = %+v", e)
 		}
 	})
 }

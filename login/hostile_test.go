@@ -79,7 +79,8 @@ func TestHostileDeviceAnswers(t *testing.T) {
 					t.Fatal(listErr)
 				}
 				if err == nil {
-					if s.Status != credential.LoginPending || s.Device.UserCode == "" || s.Device.VerificationURI == "" ||
+					shown, prompted := s.Prompt()
+					if s.Status() != credential.LoginPending || !prompted || shown.UserCode == "" || shown.VerificationURI == "" ||
 						s.Interval < time.Second || s.ExpiresAt.After(time.Now().Add(time.Hour)) {
 						t.Errorf("pending as %+v", s.Login)
 					}
@@ -127,8 +128,8 @@ func TestHostilePollAnswers(t *testing.T) {
 					t.Errorf("took %v, though the code lives for a minute", took)
 				}
 				_, getErr := b.store.Get(t.Context(), key)
-				if stored := getErr == nil; stored != c.Poll.OK || (end.Status == credential.LoginAuthorized) != c.Poll.OK {
-					t.Errorf("ended as %s (%+v), stored %v, want ok %v", end.Status, end.Failure, stored, c.Poll.OK)
+				if stored := getErr == nil; stored != c.Poll.OK || (end.Status() == credential.LoginAuthorized) != c.Poll.OK {
+					t.Errorf("ended as %s (%+v), stored %v, want ok %v", end.Status(), end.Failure(), stored, c.Poll.OK)
 				}
 			})
 		})

@@ -5,30 +5,24 @@ import (
 	"time"
 
 	"github.com/usherauth/usher/credential"
-	"github.com/usherauth/usher/oauth"
 )
 
 // arm schedules the next wake-up of an owned pending login: after the interval,
-// or later when the back-off says so, but not after its code has expired.
+// or later when the back-off says so, but not after its code has expired; then,
+// if it is not polled for.
 func (r *Registry) arm(e *entry, backOff time.Duration) {
-	select {
-	case <-r.stop:
-		return
-	default:
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.owned || e.login.Status != credential.LoginPending {
+	if !e.owned || e.record.status() != credential.LoginPending {
 		return
 	}
-	wait := max(e.login.Interval, backOff)
-	if left := time.Until(e.deadline); left < wait {
+	now := time.Now()
+	wait := max(e.record.interval, backOff)
+	_, polled := e.record.state.(credential.Pending)
+	if left := e.deadline - now.Sub(r.began); left < wait || !polled {
 		wait = max(left, 0)
 	}
-	if e.timer != nil {
-		e.timer.Stop()
-	}
-	e.timer = time.AfterFunc(wait, func() { r.wake(e) })
+	r.schedule.set(e, now.Add(wait))
 }
 
 // wake runs one wake-up of a pending login, unless the registry is closing.
@@ -47,28 +41,33 @@ func (r *Registry) wake(e *entry) {
 // tick polls once and acts on the verdict.
 func (r *Registry) tick(e *entry) {
 	e.mu.Lock()
-	l, deadline, unsure := e.login, e.deadline, e.unsure
-	if l.Status != credential.LoginPending || !e.owned {
+	l, unsure := e.record.login(), e.unsure
+	pending, polled := l.State.(credential.Pending)
+	if l.Status() != credential.LoginPending || !e.owned {
 		e.mu.Unlock()
 		return
 	}
-	expired := !time.Now().Before(deadline)
-	if !expired {
-		e.lastPolledAt = time.Now()
+	now := time.Now()
+	expired := now.Sub(r.began) >= e.deadline
+	if polled && !expired && !l.Superseded {
+		e.lastPolledAt = now.UnixNano()
 	}
 	e.mu.Unlock()
 
 	switch {
 	case l.Superseded:
 		// A logout overtook it: nobody should still be asked to approve it.
-		r.finish(e, credential.LoginCancelled, nil)
+		r.finish(e, cancelled(""))
 		return
 	case expired:
-		r.finish(e, credential.LoginExpired, codeExpired())
+		r.finish(e, codeExpired())
+		return
+	case !polled:
+		r.arm(e, 0)
 		return
 	}
 
-	token, err := r.poll(l)
+	token, err := r.poll(e, l, pending.Device)
 	if err != nil && r.ctx.Err() != nil {
 		return // cut off by Close: the next owner polls again
 	}
@@ -81,7 +80,7 @@ func (r *Registry) tick(e *entry) {
 	} else {
 		e.troubles = 0
 	}
-	n := e.troubles
+	n := int(e.troubles)
 	e.mu.Unlock()
 
 	switch v.step {
@@ -93,27 +92,18 @@ func (r *Registry) tick(e *entry) {
 		r.cfg.Log.Info("polling the provider", "key", l.Key.String(), "trouble", v.trouble, "error", err)
 		r.arm(e, backOff(l.Interval, n, v.retryAfter))
 	case stepWin:
-		r.win(e, l, token)
+		cred := r.credential(l, token)
+		r.withinPersist(e, func(ctx context.Context) { r.win(ctx, e, cred) })
 	case stepEnd:
-		r.finish(e, v.status, &v.failure)
+		r.finish(e, ended(v.status, v.failure))
 	}
-}
-
-func (r *Registry) poll(l credential.Login) (*oauth.Token, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, pollTimeout)
-	defer cancel()
-	p, err := r.provider(ctx, l)
-	if err != nil {
-		return nil, err
-	}
-	return checkPoll(p.Poll(ctx, *l.Device))
 }
 
 // slowDown makes the interval longer for good. It is written down, so that
 // whoever owns the login next does not fall back to the old one.
 func (r *Registry) slowDown(e *entry) {
-	_, err := r.transition(r.ctx, e, "", func(l *credential.Login) bool {
-		if l.Status != credential.LoginPending {
+	_, err := r.transition(r.ctx, e, func(l *credential.Login) bool {
+		if l.Status() != credential.LoginPending {
 			return false
 		}
 		l.Interval += slowDownStep
@@ -122,7 +112,7 @@ func (r *Registry) slowDown(e *entry) {
 	if err != nil {
 		r.cfg.Log.Warn("recording slow_down", "error", err)
 		e.mu.Lock()
-		e.login.Interval += slowDownStep
+		e.record.interval += slowDownStep
 		e.mu.Unlock()
 	}
 	r.arm(e, 0)

@@ -2,8 +2,6 @@ package login
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/oauth"
@@ -14,57 +12,22 @@ import (
 // [Config.Providers].
 //
 // Both methods are called by one goroutine at a time per login, honour their
-// context, and make exactly one attempt. Their errors should be [oauth.Error]s,
-// which alone can end a login early; any other error counts as trouble on the
-// way, and its text is neither shown nor logged: [ErrProvider] stands for it.
+// context, and make exactly one attempt. Their errors should be [oauth.Error]s;
+// one with a code alone can end a login early. Any other error, and a
+// panic, counts as trouble on the way. Of no error is a text shown, stored or
+// logged, nor a code that no RFC has: [ErrProvider] or facts stand for it.
 type Provider interface {
 	// Start asks for a device authorization (RFC 8628 section 3.1). Without PKCE the
 	// result has no CodeVerifier. ExpiresIn and Interval may be left out; the
-	// user code and the verification URI may not.
+	// user code and the verification URI may not. What comes is checked as if
+	// it had come over the wire, see [oauth.DeviceAuthorization.Checked] and
+	// [oauth.Token.Checked].
 	Start(ctx context.Context, r oauth.DeviceRequest) (*oauth.DeviceAuthorization, error)
-	// Poll asks once whether the person has approved (RFC 8628 section 3.4).
+	// Poll asks once whether the person has approved (RFC 8628 section 3.4). A
+	// refresh token of an in-process provider is not kept: a refresh goes to
+	// the token endpoint that a login is bound to, and there is none. When the
+	// access token ends, a login is needed.
 	Poll(ctx context.Context, g credential.DeviceGrant) (*oauth.Token, error)
-}
-
-// ErrProvider stands for an error of an in-process [Provider] that is no
-// [oauth.Error], and for an answer without what it must hold.
-var ErrProvider = errors.New("the provider's own code failed")
-
-// checkStart is a provider's answer fit for use, as package oauth makes it.
-func checkStart(a *oauth.DeviceAuthorization, err error) (*oauth.DeviceAuthorization, error) {
-	switch {
-	case err != nil:
-		return nil, ownWords(err)
-	case a == nil || a.UserCode == "" || a.VerificationURI == "":
-		return nil, ErrProvider
-	}
-	fit := *a
-	if fit.Interval <= 0 {
-		fit.Interval = 5 * time.Second // RFC 8628 section 3.2
-	}
-	if fit.ExpiresIn <= 0 {
-		fit.ExpiresIn = 15 * time.Minute
-	}
-	fit.Interval, fit.ExpiresIn = max(fit.Interval, time.Second), min(fit.ExpiresIn, time.Hour)
-	return &fit, nil
-}
-
-func checkPoll(t *oauth.Token, err error) (*oauth.Token, error) {
-	switch {
-	case err != nil:
-		return nil, ownWords(err)
-	case t == nil || t.AccessToken.IsZero():
-		return nil, ErrProvider
-	}
-	return t, nil
-}
-
-// ownWords keeps back the text of foreign errors, which may hold anything.
-func ownWords(err error) error {
-	if _, ours := errors.AsType[*oauth.Error](err); ours {
-		return err
-	}
-	return ErrProvider
 }
 
 // oauthProvider is the built-in [Provider]: the binding's endpoints.
@@ -82,7 +45,7 @@ func (p oauthProvider) Poll(ctx context.Context, g credential.DeviceGrant) (*oau
 // that configuration holds for it now.
 func (r *Registry) provider(ctx context.Context, l credential.Login) (Provider, error) {
 	if p, ok := r.cfg.Providers[l.Key.Provider]; ok {
-		return p, nil
+		return inProcess{l.Key.Provider, p, r.cfg.Log}, nil
 	}
 	client, err := r.client(ctx, l)
 	if err != nil {

@@ -20,10 +20,10 @@ func TestCancelEndsAPendingLogin(t *testing.T) {
 		r := b.registry()
 		s := b.start(r)
 		got, err := r.Cancel(t.Context(), s.ID, "cli-B")
-		if err != nil || got.Status != credential.LoginCancelled || got.Device != nil {
+		if err != nil || got.Status() != credential.LoginCancelled || userCode(got) != "" {
 			t.Errorf("Cancel: %+v, %v", got.Login, err)
 		}
-		if again, err := r.Cancel(t.Context(), s.ID, "cli-C"); err != nil || again.Status != credential.LoginCancelled {
+		if again, err := r.Cancel(t.Context(), s.ID, "cli-C"); err != nil || again.Status() != credential.LoginCancelled {
 			t.Errorf("second Cancel: %+v, %v", again.Login, err)
 		}
 		time.Sleep(time.Minute)
@@ -97,10 +97,10 @@ func TestCancelWhilePersistingKeepsTheToken(t *testing.T) {
 		if err := <-cancelled; err != nil {
 			t.Errorf("Cancel: %v", err)
 		}
-		if end := b.wait(r, s.ID); end.Status != credential.LoginAuthorized {
+		if end := b.wait(r, s.ID); end.Status() != credential.LoginAuthorized {
 			t.Errorf("ended as %+v", end.Login)
 		}
-		b.wantEvents(login.Started, login.Authorized)
+		b.wantEvents(login.Started, login.CancelDeferred, login.Authorized)
 	})
 }
 
@@ -120,14 +120,14 @@ func TestStoreThatFailsEndsInPersistFailed(t *testing.T) {
 			close(g.open)
 			began := time.Now()
 			end := b.wait(r, s.ID)
-			if end.Status != credential.LoginFailed || end.Failure.Code != login.FailurePersist || end.Failure.FromProvider {
+			if end.Status() != credential.LoginFailed || end.Failure().Code != login.FailurePersist || end.Failure().FromProvider {
 				t.Errorf("%s fails: ended as %+v", op, end.Login)
 			}
 			if took := time.Since(began); took < 30*time.Second || took > 45*time.Second {
 				t.Errorf("%s fails: gave up after %v", op, took)
 			}
 			// The end stands even where the store cannot be told.
-			if got, err := r.Get(t.Context(), s.ID); err != nil || got.Status != credential.LoginFailed {
+			if got, err := r.Get(t.Context(), s.ID); err != nil || got.Status() != credential.LoginFailed {
 				t.Errorf("%s fails: Get = %+v, %v", op, got.Login, err)
 			}
 			synctest.Wait()
@@ -149,7 +149,7 @@ func TestStoreThatRecoversKeepsTheToken(t *testing.T) {
 			}
 			return nil
 		})
-		if end := b.wait(r, s.ID); end.Status != credential.LoginAuthorized || failures != 4 {
+		if end := b.wait(r, s.ID); end.Status() != credential.LoginAuthorized || failures != 4 {
 			t.Errorf("ended as %+v after %d failures", end.Login, failures)
 		}
 		b.wantEvents(login.Started, login.Authorized)
@@ -170,7 +170,7 @@ func TestLogoutSupersedesALoginThatHasWon(t *testing.T) {
 			t.Errorf("Supersede = %v, %v", hit, err)
 		}
 		close(g.open)
-		if end := b.wait(r, s.ID); end.Status != credential.LoginFailed || end.Failure.Code != "superseded" {
+		if end := b.wait(r, s.ID); end.Status() != credential.LoginFailed || end.Failure().Code != "superseded" {
 			t.Errorf("ended as %+v", end.Login)
 		}
 		if _, err := b.store.Get(t.Context(), key); !errors.Is(err, credential.ErrNotFound) {
@@ -187,7 +187,7 @@ func TestLogoutCancelsAPendingLogin(t *testing.T) {
 		if hit, err := other.Supersede(t.Context(), key); err != nil || len(hit) != 1 {
 			t.Errorf("Supersede = %v, %v", hit, err)
 		}
-		if end := b.wait(r, s.ID); end.Status != credential.LoginCancelled {
+		if end := b.wait(r, s.ID); end.Status() != credential.LoginCancelled {
 			t.Errorf("ended as %+v", end.Login)
 		}
 		time.Sleep(time.Minute)
@@ -205,14 +205,14 @@ func TestJoinerClaimsTheLoginOfADeadOwner(t *testing.T) {
 		owner, joiner := b.registry(), b.registry()
 		s := b.start(owner)
 		joinedAs, joined, err := joiner.Start(t.Context(), login.Request{Key: key})
-		if err != nil || !joined || joinedAs.ID != s.ID || joinedAs.Device.UserCode != "ABCD-EFGH" {
+		if err != nil || !joined || joinedAs.ID != s.ID || userCode(joinedAs) != "ABCD-EFGH" {
 			t.Fatalf("joined %v as %+v, %v", joined, joinedAs.Login, err)
 		}
 		time.Sleep(8 * time.Second) // one poll by the owner
 		if err := owner.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if end := b.wait(joiner, s.ID); end.Status != credential.LoginAuthorized {
+		if end := b.wait(joiner, s.ID); end.Status() != credential.LoginAuthorized {
 			t.Errorf("ended as %+v", end.Login)
 		}
 		for i, gap := range gapsOf(b.provider.polls) {
@@ -236,7 +236,7 @@ func TestAJoinerThatOnlyWatchesDoesNotPoll(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 21*time.Second)
 		defer cancel()
-		if got, err := joiner.Wait(ctx, s.ID); !errors.Is(err, context.DeadlineExceeded) || got.Status != credential.LoginPending {
+		if got, err := joiner.Wait(ctx, s.ID); !errors.Is(err, context.DeadlineExceeded) || got.Status() != credential.LoginPending {
 			t.Errorf("Wait = %+v, %v", got.Login, err)
 		}
 		if n := b.provider.pollCount(); n != 4 {
@@ -256,7 +256,7 @@ func TestClaimedLoginWithASpentCodeEndsInLostSuccess(t *testing.T) {
 		}
 		next := b.registry(func(c *login.Config) { c.Adopt = true })
 		end := b.wait(next, s.ID)
-		if end.Status != credential.LoginFailed || end.Failure.Code != "lost_success" {
+		if end.Status() != credential.LoginFailed || end.Failure().Code != "lost_success" {
 			t.Errorf("ended as %+v", end.Login)
 		}
 	})
@@ -275,13 +275,12 @@ func TestClaimedPersistingLoginIsSettledWithoutAPoll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.Status = credential.LoginPersisting
-		l.Won = &credential.Credential{Key: key, Kind: credential.Refreshable, State: credential.Active, AccessToken: won.AccessToken}
+		l.State = credential.Persisting{Won: credential.Credential{Key: key, Kind: credential.Refreshable, State: credential.Active, AccessToken: won.AccessToken}}
 		if _, err := b.store.UpdateLogin(t.Context(), l, l.Version); err != nil {
 			t.Fatal(err)
 		}
 		next := b.registry(func(c *login.Config) { c.Adopt = true })
-		if end := b.wait(next, s.ID); end.Status != credential.LoginAuthorized {
+		if end := b.wait(next, s.ID); end.Status() != credential.LoginAuthorized {
 			t.Errorf("ended as %+v", end.Login)
 		}
 		if c, err := b.store.Get(t.Context(), key); err != nil || c.Grant != s.ID {
@@ -347,7 +346,7 @@ func TestCloseWaitsForAPollInFlight(t *testing.T) {
 		if err := <-closed; err != nil {
 			t.Error(err)
 		}
-		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Status != credential.LoginAuthorized {
+		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Status() != credential.LoginAuthorized {
 			t.Errorf("after Close: %+v, %v", l, err)
 		}
 	})
@@ -365,7 +364,7 @@ func TestCloseThatIsCutOffLeavesTheLoginPending(t *testing.T) {
 		if err := r.Close(ctx); err != nil {
 			t.Error(err)
 		}
-		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Status != credential.LoginPending {
+		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Status() != credential.LoginPending {
 			t.Errorf("after Close: %+v, %v", l, err)
 		}
 		if _, _, err := r.Start(t.Context(), login.Request{Key: key}); !errors.Is(err, login.ErrClosed) {
@@ -392,7 +391,7 @@ func TestLoginAtTheSandbox(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if end := b.wait(r, s.ID); end.Status != credential.LoginAuthorized {
+		if end := b.wait(r, s.ID); end.Status() != credential.LoginAuthorized {
 			t.Fatalf("ended as %+v", end.Login)
 		}
 		c, err := b.store.Get(t.Context(), key)

@@ -1,11 +1,14 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -51,6 +54,10 @@ type Config struct {
 	// Without it only logins that were started, joined or waited for here are
 	// looked after.
 	Adopt bool
+	// AfterCrash is for a registry that adopts where the one before it was
+	// killed: the ends within the [Grace] that it finds may not have been told,
+	// and are told, if need be for the second time.
+	AfterCrash bool
 	// Observe is told of every transition, in order per login. It must return
 	// quickly and not call the registry; nil means nobody listens.
 	Observe func(Event)
@@ -75,13 +82,22 @@ type Registry struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // starts, polls, settles and the watcher
 
-	mu       sync.Mutex
-	owner    credential.Owner          // this process's owner, made when first needed
-	entries  map[string]*entry         // login id -> what this process knows of it
-	starting map[credential.Key]*start // starts in flight, for others to share
-	watching bool
-	stop     chan struct{} // closed by Close: ends the watcher and all timers
-	stopped  bool
+	mu         sync.Mutex
+	owner      credential.Owner          // this process's owner, made when first needed
+	entries    map[string]*entry         // login id -> what this process knows of it
+	starting   map[credential.Key]*start // starts in flight, for others to share
+	completing map[string]chan struct{}  // login id -> closed when its completion in flight is over
+	watching   bool
+	stop       chan struct{} // closed by Close: ends the watcher
+	stopped    bool
+
+	schedule *schedule
+	looked   chan struct{} // closed when the watcher has looked at the store once
+
+	// Of the watcher alone.
+	cursor     string // what has been read of the store's changes
+	unreadable bool   // some of it could not be, so all is to be read again
+	lastSweep  time.Time
 }
 
 // New makes a registry. With [Config.Adopt] it begins to watch the store at once.
@@ -99,11 +115,14 @@ func New(cfg Config) *Registry {
 		cfg.Received = func() credential.Instant { return credential.Instant{Wall: time.Now().Round(0)} }
 	}
 	r := &Registry{
-		cfg: cfg, store: cfg.Store, began: time.Now(),
-		entries:  map[string]*entry{},
-		starting: map[credential.Key]*start{},
-		stop:     make(chan struct{}),
+		cfg: cfg, store: arbitrated(cfg.Store), began: time.Now(),
+		entries:    map[string]*entry{},
+		starting:   map[credential.Key]*start{},
+		completing: map[string]chan struct{}{},
+		stop:       make(chan struct{}),
+		looked:     make(chan struct{}),
 	}
+	r.schedule = newSchedule(r.began, r.wake)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if cfg.Adopt {
 		r.mu.Lock()
@@ -118,16 +137,15 @@ var ErrClosed = errors.New("login registry is closed")
 
 // Close stops polling, waits until answers in flight are settled, and gives up
 // ownership: pending logins stay pending in the store, for another process to
-// claim. When ctx ends first, polls and starts in flight are cut off; a token
-// that has arrived is stored all the same.
+// claim. When ctx ends first, polls and starts in flight are cut off, whether or
+// not the provider lets itself be; a token that has arrived is stored all the
+// same.
 func (r *Registry) Close(ctx context.Context) error {
 	r.mu.Lock()
 	if !r.stopped {
 		r.stopped = true
 		close(r.stop)
-		for _, e := range r.entries {
-			e.stopTimer()
-		}
+		r.schedule.close()
 	}
 	owner := r.owner
 	r.owner = nil
@@ -151,9 +169,7 @@ func (r *Registry) Close(ctx context.Context) error {
 // Get returns a login by id, or an error that wraps [credential.ErrNotFound].
 func (r *Registry) Get(ctx context.Context, id string) (Snapshot, error) {
 	if e := r.entry(id); e != nil {
-		if s := e.snapshot(); s.Status.Live() || e.isUnsaved() {
-			return s, nil
-		}
+		return e.snapshot(), nil
 	}
 	l, err := r.store.GetLogin(ctx, id)
 	if err != nil {
@@ -162,23 +178,40 @@ func (r *Registry) Get(ctx context.Context, id string) (Snapshot, error) {
 	return Snapshot{Login: l}, nil
 }
 
-// List returns every stored login, oldest first.
+// List returns every login, oldest first: with [Config.Adopt] from memory, as
+// of a second ago where other processes are concerned, and else from the store.
 func (r *Registry) List(ctx context.Context) ([]Snapshot, error) {
 	var all []Snapshot
-	for l, err := range r.store.ListLogins(ctx) {
-		if err != nil {
-			r.cfg.Log.Warn("unreadable login", "error", err)
-			continue
-		}
-		s := Snapshot{Login: l}
-		if e := r.entry(l.ID); e != nil {
-			if mine := e.snapshot(); mine.Version >= l.Version {
-				s = mine
+	if !r.cfg.Adopt {
+		for l, err := range r.store.ListLogins(ctx) {
+			if err != nil {
+				r.cfg.Log.Warn("unreadable login", "error", err)
+				continue
 			}
+			s := Snapshot{Login: l}
+			if e := r.entry(l.ID); e != nil {
+				if mine := e.snapshot(); mine.Version >= l.Version {
+					s = mine
+				}
+			}
+			all = append(all, s)
 		}
-		all = append(all, s)
+		return all, ctx.Err()
 	}
-	return all, ctx.Err()
+	select {
+	case <-r.looked:
+	case <-r.stop:
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	for _, e := range r.all() {
+		all = append(all, e.snapshot())
+	}
+	slices.SortFunc(all, func(a, b Snapshot) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return all, nil
 }
 
 // Wait returns the login when it has ended. A login of another process is
@@ -186,14 +219,14 @@ func (r *Registry) List(ctx context.Context) ([]Snapshot, error) {
 // returns the login as it is together with ctx's error.
 func (r *Registry) Wait(ctx context.Context, id string) (Snapshot, error) {
 	s, err := r.Get(ctx, id)
-	if err != nil || !s.Status.Live() {
+	if err != nil || !s.Live() {
 		return s, err
 	}
 	e := r.watch(s.Login)
 	defer e.unwatch()
 	for {
 		s, changed := e.wait()
-		if !s.Status.Live() {
+		if !s.Live() {
 			return s, nil
 		}
 		select {
@@ -204,67 +237,6 @@ func (r *Registry) Wait(ctx context.Context, id string) (Snapshot, error) {
 			return s, ErrClosed
 		}
 	}
-}
-
-// Cancel ends a pending login for by, a client id (empty if anonymous). An
-// ended login is left as it is. While its token is being stored a cancel is
-// only recorded: the result of the store decides.
-func (r *Registry) Cancel(ctx context.Context, id, by string) (Snapshot, error) {
-	s, err := r.Get(ctx, id)
-	if err != nil {
-		return s, err
-	}
-	e := r.watch(s.Login)
-	defer e.unwatch()
-	_, err = r.transition(ctx, e, by, func(l *credential.Login) bool {
-		switch l.Status {
-		case credential.LoginStarting, credential.LoginPending:
-			end(l, credential.LoginCancelled, nil)
-			return true
-		case credential.LoginPersisting:
-			if l.CancelAsked {
-				return false
-			}
-			l.CancelAsked, l.CancelledBy = true, by
-			return true
-		}
-		return false
-	})
-	return e.snapshot(), err
-}
-
-// Supersede cancels every live login of key, because the person logged out: a
-// login that has already won may not store its token any more. It returns the
-// logins that it ended or marked.
-func (r *Registry) Supersede(ctx context.Context, key credential.Key) ([]credential.Login, error) {
-	var hit []credential.Login
-	for l, err := range r.store.ListLogins(ctx) {
-		if err != nil || l.Key != key || !l.Status.Live() {
-			continue
-		}
-		e := r.watch(l)
-		won, err := r.transition(ctx, e, "", func(l *credential.Login) bool {
-			switch l.Status {
-			case credential.LoginStarting, credential.LoginPending:
-				l.Superseded = true
-				end(l, credential.LoginCancelled, nil)
-				return true
-			case credential.LoginPersisting:
-				was := l.Superseded
-				l.Superseded = true
-				return !was
-			}
-			return false
-		})
-		e.unwatch()
-		if err != nil {
-			return hit, fmt.Errorf("cancelling pending login: %w", err)
-		}
-		if won {
-			hit = append(hit, l)
-		}
-	}
-	return hit, ctx.Err()
 }
 
 // ownerID returns the id of this process's owner, making one when needed.
@@ -286,10 +258,26 @@ func (r *Registry) ownerID(ctx context.Context) (string, error) {
 	return r.owner.ID(), nil
 }
 
+func (r *Registry) closing() bool {
+	select {
+	case <-r.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 func (r *Registry) entry(id string) *entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.entries[id]
+}
+
+// all returns what this process knows, in no order.
+func (r *Registry) all() []*entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.entries))
 }
 
 // revoke hands a token back that must not be kept. Best effort: what it could

@@ -1,58 +1,97 @@
 package login
 
 import (
+	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base32"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/credential"
-	"github.com/usherauth/usher/oauth"
-	"github.com/usherauth/usher/secret"
+	"github.com/usherauth/usher/internal/failpoint"
 )
 
 // FailurePersist is the failure code of a login whose credential could not be
 // stored.
-const FailurePersist = "persist_failed"
+const FailurePersist = api.KindPersistFailed
 
-func persistFailed() *credential.Failure {
-	return &credential.Failure{
+func persistFailed() credential.Ended {
+	return failed(credential.Failure{
 		Code: FailurePersist, Hint: "the credential could not be stored; check disk space and permissions, then log in again",
+	})
+}
+
+// persistEnd is the end of l, whose credential could not be stored: a cancel
+// that was taken down decides now.
+func persistEnd(l credential.Login) credential.Ended {
+	if p, ok := l.State.(credential.Persisting); ok && p.CancelAsked {
+		return cancelled(cmp.Or(p.CancelledBy, l.Initiator))
 	}
+	return persistFailed()
+}
+
+// persistNotice is how long a store may take to notice that its context has
+// ended before it counts as one that hangs: one that answers decides itself how
+// the login ends.
+const persistNotice = time.Second
+
+// withinPersist runs do, which stores what e has won, and ends the login when
+// it has outlasted persistTimeout: a store that hangs does not keep it alive.
+// What do brings about afterwards is its own to tell.
+func (r *Registry) withinPersist(e *entry, do func(ctx context.Context)) {
+	ctx, cancel := r.persistContext()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cancel()
+		do(ctx)
+	}()
+	timeout := time.NewTimer(persistTimeout + persistNotice)
+	defer timeout.Stop()
+	select {
+	case <-done:
+	case <-timeout.C:
+		r.endHere(e, persistEnd)
+	}
+}
+
+// persistContext bounds what asks the store about a won token. Close does not
+// cut it off.
+func (r *Registry) persistContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.ctx), persistTimeout)
 }
 
 // win takes a token home: first into the login's record, so that whoever
 // claims the login can finish, then into its place.
-func (r *Registry) win(e *entry, polled credential.Login, token *oauth.Token) {
-	cred := r.credential(polled, token)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), persistTimeout)
-	defer cancel()
-
+func (r *Registry) win(ctx context.Context, e *entry, cred credential.Credential) {
+	failpoint.Hit("login.polled")
 	var won bool
 	err := r.persist(ctx, func() (err error) {
-		won, err = r.transition(ctx, e, "", func(l *credential.Login) bool {
-			if l.Status != credential.LoginPending {
-				return false
+		won, err = r.transition(ctx, e, func(l *credential.Login) bool {
+			switch l.State.(type) {
+			case credential.Pending, credential.Exchanging:
+				prompt, _ := l.Prompt()
+				l.State = credential.Persisting{Prompt: prompt, Won: cred}
+				return true
 			}
-			l.Status, l.Won = credential.LoginPersisting, &cred
-			return true
+			return false
 		})
 		return err
 	})
 	switch {
+	case errors.Is(err, errEnded):
+		// The record has the token now. Its end is stored by the watcher,
+		// which then revokes it.
 	case err != nil:
-		r.lose(e, cred, "the store failed before the token could be kept")
-		r.finish(e, credential.LoginFailed, persistFailed())
-	case !won && e.snapshot().Status != credential.LoginPersisting:
+		r.lose(e.login(), cred, "the store failed before the token could be kept")
+		r.finish(e, persistFailed())
+	case !won && e.status() != credential.LoginPersisting:
 		// Somebody ended the login between our poll and its answer.
-		r.lose(e, cred, "the login had ended when the token arrived")
+		r.lose(e.login(), cred, "the login had ended when the token arrived")
 	default:
 		// Persisting without having won: our write was made, though the store
 		// reported a failure first.
+		failpoint.Hit("login.persisting")
 		r.settle(ctx, e)
 	}
 }
@@ -64,26 +103,30 @@ func (r *Registry) settle(ctx context.Context, e *entry) {
 	e.setSettling(true)
 	defer e.setSettling(false)
 	var before credential.Login
+	var at credential.Persisting // before's state
 	err := r.persist(ctx, func() error {
-		before = e.snapshot().Login
-		if before.Status != credential.LoginPersisting {
+		before = e.login()
+		p, ok := before.State.(credential.Persisting)
+		if !ok {
 			return errSettled
 		}
+		at = p
 		ending := before
-		ending.EndedAt = time.Now().UTC().Round(0)
-		after, stored, err := r.store.Settle(ctx, ending, *before.Won)
+		ending.State = authorized()
+		after, stored, err := r.store.Settle(ctx, ending, p.Won)
 		e.op.Lock()
 		defer e.op.Unlock()
 		switch {
 		case err == nil:
-			r.authorized(e, after, &stored)
+			failpoint.Hit("login.settled")
+			r.authorized(e, after, &stored, p.CancelAsked)
 		case errors.Is(err, credential.ErrConflict):
 			// A cancel or a logout was taken down meanwhile: look again.
 			fresh, getErr := r.store.GetLogin(ctx, before.ID)
 			if getErr != nil {
 				return getErr
 			}
-			if !r.adoptForeign(e, fresh) {
+			if !r.takeForeign(e, fresh) {
 				before = fresh // settled by an attempt that was reported as failed
 				return errSettled
 			}
@@ -93,25 +136,34 @@ func (r *Registry) settle(ctx context.Context, e *entry) {
 	switch {
 	case err == nil:
 	case errors.Is(err, credential.ErrSuperseded):
-		r.lose(e, *before.Won, "superseded by a logout")
-		r.finish(e, credential.LoginFailed, &credential.Failure{
+		r.lose(before, at.Won, "superseded by a logout")
+		r.finish(e, failed(credential.Failure{
 			Code: string(api.CodeSuperseded), Hint: "a logout of the same key came first",
-		})
-	case errors.Is(err, errSettled) && before.Status != credential.LoginAuthorized:
-	case r.inPlace(e, before):
+		}))
+	case errors.Is(err, errSettled) && before.Status() != credential.LoginAuthorized:
+	case r.inPlace(e, before, at.CancelAsked):
 	default:
 		r.cfg.Log.Error("storing the credential of a login", "error", err)
-		status, failure, why := credential.LoginFailed, persistFailed(), "the store failed"
-		if before.CancelAsked {
-			status, failure, why = credential.LoginCancelled, nil, "cancelled, and the store failed"
+		r.unsettled(e, before, at, err)
+	}
+}
+
+// unsettled ends a login whose credential could not be stored, before its state
+// at being at. First comes the end: as long as the record has the token,
+// whoever claims the login may still store it, and must not store a revoked one.
+func (r *Registry) unsettled(e *entry, before credential.Login, at credential.Persisting, err error) {
+	e.setSettling(false) // from here on it is anybody's
+	givenUp := e.isUnsaved()
+	saved := r.finish(e, persistEnd(before))
+	if givenUp || e.status() == credential.LoginAuthorized {
+		return // storing the end revokes the token, or did
+	}
+	if saved || errors.Is(err, credential.ErrNotFound) {
+		why := "the store failed"
+		if at.CancelAsked {
+			why = "cancelled, and the store failed"
 		}
-		// First the end: as long as the record has the token, whoever claims
-		// the login may still store it, and must not store a revoked one.
-		e.setSettling(false) // from here on it is anybody's
-		saved := r.finish(e, status, failure)
-		if e.snapshot().Status != credential.LoginAuthorized && (saved || errors.Is(err, credential.ErrNotFound)) {
-			r.lose(e, *before.Won, why)
-		}
+		r.lose(before, at.Won, why)
 	}
 }
 
@@ -120,36 +172,57 @@ var errSettled = errors.New("login is settled")
 
 // inPlace ends a login as authorized, and reports true, if its credential is
 // stored although the store reported a failure.
-func (r *Registry) inPlace(e *entry, after credential.Login) bool {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), persistTimeout)
+func (r *Registry) inPlace(e *entry, after credential.Login, cancelAsked bool) bool {
+	ctx, cancel := r.persistContext()
 	defer cancel()
 	e.op.Lock()
 	defer e.op.Unlock()
 	stored, err := r.store.Get(ctx, after.Key)
 	switch {
 	case err == nil && stored.Grant == after.ID:
-		if after.Status.Live() {
-			end(&after, credential.LoginAuthorized, nil)
-			e.setUnsaved(true)
+		unsaved := after.Live()
+		if unsaved {
+			after.State = authorized()
 		}
-		r.authorized(e, after, &stored)
+		r.authorized(e, after, &stored, cancelAsked)
+		if unsaved {
+			e.mu.Lock()
+			e.unsaved = true
+			e.mu.Unlock()
+		}
 		return true
-	case after.Status == credential.LoginAuthorized: // and replaced since
-		r.authorized(e, after, nil)
+	case after.Status() == credential.LoginAuthorized: // and replaced since
+		r.authorized(e, after, nil, cancelAsked)
 		return true
 	}
 	return false
 }
 
-// authorized takes and tells the good end. The caller holds e.op.
-func (r *Registry) authorized(e *entry, after credential.Login, stored *credential.Credential) {
-	e.adopt(after)
-	hint := ""
-	if after.CancelAsked {
-		hint = "the cancel came while the token was being stored; it is kept, as the person approved"
+// authorized takes and tells the good end. If the login was given up before,
+// that end stays: it has been told. The credential is kept all the same, since
+// the person approved it, and only the audit log hears of it. The caller holds
+// e.op.
+func (r *Registry) authorized(e *entry, after credential.Login, stored *credential.Credential, cancelAsked bool) {
+	ev := Event{Type: Authorized, Login: after, By: after.Initiator, Credential: stored}
+	if cancelAsked {
+		ev.Hint = hintKept
 	}
-	r.cfg.Observe(Event{Type: Authorized, Login: after, By: after.Initiator, Hint: hint, Credential: stored})
-	e.wake()
+	if r.take(e, after, func(credential.Login) (Event, bool) { return ev, true }) {
+		failpoint.Hit("login.ended")
+		return
+	}
+	ev.Type, ev.Hint = LateSuccess, hintLate(credential.Credential{})
+	if stored != nil {
+		ev.Hint = hintLate(*stored)
+	}
+	r.tell(ev)
+	ctx, cancel := r.persistContext()
+	defer cancel()
+	if told, err := r.store.UpdateLogin(ctx, e.login(), after.Version); err != nil {
+		r.cfg.Log.Error("recording the end of a login", "error", err)
+	} else {
+		e.saved(told)
+	}
 }
 
 // persist repeats do while the store fails, until ctx ends: a token that was
@@ -161,6 +234,7 @@ func (r *Registry) persist(ctx context.Context, do func() error) error {
 		switch {
 		case err == nil,
 			errors.Is(err, errSettled),
+			errors.Is(err, errEnded),
 			errors.Is(err, credential.ErrSuperseded),
 			errors.Is(err, credential.ErrNotFound):
 			return err
@@ -180,39 +254,6 @@ func (r *Registry) persist(ctx context.Context, do func() error) error {
 }
 
 // lose gives a won token back and says so in the audit log.
-func (r *Registry) lose(e *entry, cred credential.Credential, why string) {
-	l := e.snapshot().Login
-	r.cfg.Observe(Event{Type: LostSuccess, Login: l, By: l.Initiator, Hint: why + "; " + r.revoke(l, cred)})
-}
-
-// credential makes the credential that token yields for l.
-func (r *Registry) credential(l credential.Login, token *oauth.Token) credential.Credential {
-	c := credential.Credential{
-		Key: l.Key, Kind: credential.Refreshable, Binding: l.Binding, Grant: l.ID, State: credential.Active,
-		AccessToken: token.AccessToken, RefreshToken: token.RefreshToken, IDToken: token.IDToken,
-		TokenType: token.Type, Scopes: token.Scopes, ResourceURL: token.ResourceURL, Extra: token.Extra,
-		Received: r.cfg.Received(), Lifetime: token.Lifetime,
-	}
-	if c.Scopes == nil {
-		c.Scopes = l.Scopes // RFC 6749 section 5.1: absent means as requested
-	}
-	if token.RefreshLifetime > 0 {
-		c.RefreshExpiresAt = c.Received.Wall.Add(token.RefreshLifetime)
-	}
-	if iss, sub, ok := oauth.Subject(token.IDToken); ok && r.cfg.AliasKey != nil {
-		if key, err := r.cfg.AliasKey(); err != nil {
-			r.cfg.Log.Warn("no account alias", "error", err) // a label is not worth a login
-		} else {
-			c.Alias = alias(key, iss, sub)
-		}
-	}
-	return c
-}
-
-// alias labels an account without personal data: equal for the same subject at
-// the same issuer, and meaningless to whoever lacks the key.
-func alias(key secret.String, issuer, subject string) string {
-	mac := hmac.New(sha256.New, []byte(key.Reveal()))
-	mac.Write([]byte(issuer + "\x00" + subject))
-	return "acct-" + strings.ToLower(base32.StdEncoding.EncodeToString(mac.Sum(nil))[:6])
+func (r *Registry) lose(l credential.Login, cred credential.Credential, why string) {
+	r.tell(Event{Type: LostSuccess, Login: l, By: l.Initiator, Hint: why + "; " + r.revoke(l, cred)})
 }

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/internal/failpoint"
 	"github.com/usherauth/usher/internal/uuid"
 	"github.com/usherauth/usher/oauth"
 )
@@ -22,12 +24,21 @@ type Request struct {
 	Binding credential.Binding
 	Resolve func(ctx context.Context) (credential.Binding, error)
 	Scopes  []string
+	// Method is how to log in. Empty means device where the provider has it,
+	// else code; and that a live login of either is joined.
+	Method credential.Method
+	// RedirectURI is where a login of method code has the browser sent, one
+	// that [CheckRedirectURI] found good; empty means [DefaultRedirectURI].
+	RedirectURI string
 	// PollInterval slows polling down; the provider's interval wins when longer.
 	PollInterval time.Duration
 	// Initiator is the client id that asks; empty if anonymous.
 	Initiator string
 	// Origin says who asks, as user@host, for the person who approves.
 	Origin string
+	// Trace is the trace id of the login in the audit log, 32 hex digits;
+	// empty makes one of the login's id.
+	Trace string
 	// Extra are further parameters of the device authorization request.
 	Extra url.Values
 }
@@ -44,7 +55,8 @@ type start struct {
 // joined tells which. A start is never cut off by the caller that asked for
 // it, since others may have joined it: when ctx ends, the call returns and the
 // start goes on. Errors of the provider are [oauth.Error]s, and then nothing
-// remains; [credential.ErrTooManyLogins] means the cap is reached.
+// remains; [credential.ErrTooManyLogins] means the cap is reached, and a
+// [MethodError] that the method is not to be had.
 func (r *Registry) Start(ctx context.Context, req Request) (s Snapshot, joined bool, err error) {
 	r.mu.Lock()
 	if r.stopped {
@@ -74,11 +86,14 @@ func (r *Registry) Start(ctx context.Context, req Request) (s Snapshot, joined b
 		return Snapshot{}, false, f.err
 	}
 	joined = shared || f.joined
+	if err := req.joinable(f.login); joined && err != nil {
+		return Snapshot{}, false, err
+	}
 	s = Snapshot{Login: f.login}
 	if e := r.entry(f.login.ID); e != nil {
 		s = e.snapshot()
 		if joined && e.takenBy(req.Initiator) {
-			r.cfg.Observe(Event{Type: Joined, Login: s.Login, By: req.Initiator})
+			r.tell(Event{Type: Joined, Login: s.Login, By: req.Initiator})
 		}
 	}
 	return s, joined, nil
@@ -95,8 +110,9 @@ func (r *Registry) startOrJoin(ctx context.Context, req Request) (credential.Log
 			return credential.Login{}, false, err
 		}
 		now := time.Now()
+		id := uuid.New()
 		l, err := r.store.CreateLogin(ctx, credential.Login{
-			ID: uuid.New(), Key: req.Key, Method: credential.MethodDevice, Status: credential.LoginStarting,
+			ID: id, Trace: cmp.Or(req.Trace, traceOf(id)), Key: req.Key, Method: req.startingMethod(), State: credential.Starting{},
 			Binding: req.Binding, Scopes: req.Scopes, Initiator: req.Initiator, Origin: req.Origin,
 			Owner: owner, CreatedAt: now.UTC().Round(0), ExpiresAt: now.Add(startTimeout).UTC().Round(0),
 		}, r.cfg.MaxActive)
@@ -118,8 +134,9 @@ func (r *Registry) startOrJoin(ctx context.Context, req Request) (credential.Log
 	return credential.Login{}, false, fmt.Errorf("starting login of %s: %w", req.Key, credential.ErrConflict)
 }
 
-// begin asks the provider for a device authorization for the stored login l,
-// makes it pending and arms its first poll, one interval from now.
+// begin makes the authorization request of the stored login l, makes it pending
+// and arms its first wake-up: a device login's first poll, one interval from
+// now, or else the end of waiting.
 func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (credential.Login, error) {
 	e := r.watch(l)
 	defer e.unwatch()
@@ -127,26 +144,20 @@ func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (
 	e.owned = true
 	e.mu.Unlock()
 
-	bound, auth, err := r.authorizeDevice(l, req)
+	got, err := r.authorize(l, req)
 	if err != nil {
 		r.abandon(ctx, e)
 		return credential.Login{}, err
 	}
 
 	now := time.Now()
-	deadline := now.Add(auth.ExpiresIn)
-	won, err := r.transition(ctx, e, "", func(l *credential.Login) bool {
-		if l.Status != credential.LoginStarting {
+	deadline := now.Add(got.life)
+	won, err := r.transition(ctx, e, func(l *credential.Login) bool {
+		if l.Status() != credential.LoginStarting {
 			return false // a logout was faster
 		}
-		l.Status, l.Binding = credential.LoginPending, bound
-		l.Interval = max(auth.Interval, req.PollInterval)
+		l.Binding, l.Method, l.State, l.Interval = got.binding, got.method, got.state, got.interval
 		l.ExpiresAt = deadline.UTC().Round(0)
-		l.Device = &credential.DeviceGrant{
-			DeviceCode: auth.DeviceCode, CodeVerifier: auth.CodeVerifier,
-			UserCode: auth.UserCode, VerificationURI: auth.VerificationURI,
-			VerificationURIComplete: auth.VerificationURIComplete,
-		}
 		return true
 	})
 	if err != nil {
@@ -155,16 +166,26 @@ func (r *Registry) begin(ctx context.Context, l credential.Login, req Request) (
 	}
 	if won {
 		e.mu.Lock()
-		e.deadline = deadline // with the monotonic clock, which no one can set
+		e.deadline = deadline.Sub(r.began) // by the monotonic clock, which no one can set
 		e.mu.Unlock()
 		r.arm(e, 0)
+		failpoint.Hit("login.started")
 	}
-	return e.snapshot().Login, nil
+	return e.login(), nil
 }
 
-// authorizeDevice finds out what l is bound to and asks there for a device
-// authorization.
-func (r *Registry) authorizeDevice(l credential.Login, req Request) (_ credential.Binding, auth *oauth.DeviceAuthorization, err error) {
+// authorization is what a start has led to.
+type authorization struct {
+	binding  credential.Binding
+	method   credential.Method
+	state    credential.LoginState
+	interval time.Duration // of method device
+	life     time.Duration
+}
+
+// authorize finds out what l is bound to, and makes the authorization request
+// there that the method asks for.
+func (r *Registry) authorize(l credential.Login, req Request) (got authorization, err error) {
 	ctx, cancel := context.WithTimeout(r.ctx, startTimeout)
 	defer cancel()
 	defer func() {
@@ -174,24 +195,51 @@ func (r *Registry) authorizeDevice(l credential.Login, req Request) (_ credentia
 	}()
 	if req.Resolve != nil {
 		if l.Binding, err = req.Resolve(ctx); err != nil {
-			return l.Binding, nil, err
+			return got, err
 		}
 	}
+	got.binding = l.Binding
+	if got.method, err = r.method(req, l.Binding); err != nil {
+		return got, err
+	}
+	if got.method == credential.MethodCode {
+		got.life = codeLifetime
+		got.state, err = authorizeCode(l, req.RedirectURI)
+		return got, err
+	}
+	auth, err := r.authorizeDevice(ctx, l, req)
+	if err != nil {
+		return got, err
+	}
+	got.interval, got.life = max(auth.Interval, req.PollInterval), auth.ExpiresIn
+	got.state = credential.Pending{Device: credential.DeviceGrant{
+		DeviceCode: auth.DeviceCode, CodeVerifier: auth.CodeVerifier,
+		Prompt: credential.Prompt{
+			UserCode: auth.UserCode, VerificationURI: auth.VerificationURI,
+			VerificationURIComplete: auth.VerificationURIComplete,
+		},
+	}}
+	return got, nil
+}
+
+// authorizeDevice asks for a device authorization for l.
+func (r *Registry) authorizeDevice(ctx context.Context, l credential.Login, req Request) (*oauth.DeviceAuthorization, error) {
 	p, err := r.provider(ctx, l)
 	if err != nil {
-		return l.Binding, nil, err
+		return nil, err
 	}
-	auth, err = checkStart(p.Start(ctx, oauth.DeviceRequest{Scopes: l.Scopes, Extra: req.Extra}))
-	return l.Binding, auth, err
+	return call(ctx, startTimeout, func(ctx context.Context) (*oauth.DeviceAuthorization, error) {
+		return p.Start(ctx, oauth.DeviceRequest{Scopes: l.Scopes, Extra: req.Extra})
+	}, func(*oauth.DeviceAuthorization, error) {}) // nobody was shown a late one
 }
 
 // abandon ends a login that did not start. Its id was never given to anyone,
 // so nothing need remain.
 func (r *Registry) abandon(ctx context.Context, e *entry) {
-	if !r.finish(e, credential.LoginFailed, &credential.Failure{Code: "start_failed"}) {
+	if !r.finish(e, failed(credential.Failure{Code: "start_failed"})) {
 		return // the entry stays until the store can be told
 	}
-	id := e.snapshot().ID
+	id := e.login().ID
 	if err := r.store.DeleteLogin(ctx, id); err != nil {
 		r.cfg.Log.Debug("deleting login that did not start", "login", id, "error", err)
 		return
@@ -210,18 +258,20 @@ const joinPoll = 100 * time.Millisecond
 func (r *Registry) join(ctx context.Context, l credential.Login) (_ credential.Login, live bool, err error) {
 	e := r.watch(l)
 	defer e.unwatch()
-	r.catchUp(ctx, e, l)
+	r.catchUp(e, l)
+	r.lookAfter(ctx, e)
 	deadline := time.Now().Add(startTimeout + 5*time.Second)
 	tick := time.NewTicker(joinPoll)
 	defer tick.Stop()
 	for {
 		switch {
-		case !l.Status.Live():
+		case !l.Live():
 			return l, false, nil
-		case l.Status != credential.LoginStarting:
-			r.catchUp(ctx, e, l)
-			l = e.snapshot().Login
-			return l, l.Status.Live(), nil
+		case l.Status() != credential.LoginStarting:
+			r.catchUp(e, l)
+			r.lookAfter(ctx, e)
+			l = e.login()
+			return l, l.Live(), nil
 		case time.Now().After(deadline):
 			return l, false, fmt.Errorf("joining login of %s: another process has been starting it for too long: %w", l.Key, credential.ErrConflict)
 		}

@@ -77,12 +77,12 @@ func TestEndThatCouldNotBeStoredIsStoredLater(t *testing.T) {
 		r := b.registry(adopting)
 		s := b.start(r)
 		b.diskFills("Settle")
-		if end := b.wait(r, s.ID); end.Status != credential.LoginFailed {
+		if end := b.wait(r, s.ID); end.Status() != credential.LoginFailed {
 			t.Errorf("ended as %+v", end.Login)
 		}
 		b.store.Intercept(nil)
 		time.Sleep(2 * time.Second)
-		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Status != credential.LoginFailed || l.Won != nil {
+		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Status() != credential.LoginFailed {
 			t.Errorf("stored %+v, %v", l, err)
 		}
 		time.Sleep(login.Grace + time.Minute)
@@ -113,7 +113,7 @@ func TestTokenThatIsStillInItsRecordIsNotRevoked(t *testing.T) {
 		if _, _, err := next.Start(t.Context(), login.Request{Key: key}); err != nil {
 			t.Fatal(err)
 		}
-		if end := b.wait(next, s.ID); end.Status != credential.LoginAuthorized {
+		if end := b.wait(next, s.ID); end.Status() != credential.LoginAuthorized {
 			t.Errorf("ended as %+v", end.Login)
 		}
 	})
@@ -139,12 +139,12 @@ func TestCredentialThatIsInItsPlaceIsNotRevoked(t *testing.T) {
 			return credential.Login{}, credential.Credential{}, errDisk
 		}
 		s := b.start(r)
-		if end := b.wait(r, s.ID); end.Status != credential.LoginAuthorized {
+		if end := b.wait(r, s.ID); end.Status() != credential.LoginAuthorized {
 			t.Errorf("ended as %+v", end.Login)
 		}
 		b.wantEvents(login.Started, login.Authorized, login.Started, login.Authorized)
 		time.Sleep(2 * time.Second)
-		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Status != credential.LoginAuthorized {
+		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Status() != credential.LoginAuthorized {
 			t.Errorf("stored %+v, %v", l, err)
 		}
 	})
@@ -157,7 +157,7 @@ func TestWritesThatFailedAfterAllWasWritten(t *testing.T) {
 			spoilt := false
 			odd.update = func(l credential.Login, v uint64) (credential.Login, error) {
 				stored, err := b.store.UpdateLogin(b.t.Context(), l, v)
-				if err == nil && l.Status == credential.LoginPersisting && !spoilt {
+				if err == nil && l.Status() == credential.LoginPersisting && !spoilt {
 					spoilt, err = true, errDisk
 				}
 				return stored, err
@@ -183,7 +183,7 @@ func TestWritesThatFailedAfterAllWasWritten(t *testing.T) {
 				s := b.start(r)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				if end, err := r.Wait(ctx, s.ID); err != nil || end.Status != credential.LoginAuthorized {
+				if end, err := r.Wait(ctx, s.ID); err != nil || end.Status() != credential.LoginAuthorized {
 					t.Errorf("Wait = %+v, %v", end.Login, err)
 				}
 				b.wantEvents(login.Started, login.Authorized)
@@ -217,8 +217,8 @@ func TestCancelledLoginHasNoFailureThoughTheStoreFailed(t *testing.T) {
 		mu.Lock()
 		asked = true
 		mu.Unlock()
-		if end := b.wait(r, s.ID); end.Status != credential.LoginCancelled || end.Failure != nil {
-			t.Errorf("ended as %+v, failure %+v", end.Login, end.Failure)
+		if end := b.wait(r, s.ID); end.Status() != credential.LoginCancelled || end.Failure() != (credential.Failure{}) {
+			t.Errorf("ended as %+v, failure %+v", end.Login, end.Failure())
 		}
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/credential"
 )
 
@@ -18,8 +17,8 @@ func (r *Registry) watch(l credential.Login) *entry {
 	met := e == nil
 	if met {
 		e = newEntry(l)
-		e.op.Lock() // so that nothing is told of it before its start
-		defer e.op.Unlock()
+		e.say.Lock() // so that nothing is told of it before its start
+		defer e.say.Unlock()
 		r.entries[l.ID] = e
 	}
 	e.mu.Lock()
@@ -27,8 +26,8 @@ func (r *Registry) watch(l credential.Login) *entry {
 	e.mu.Unlock()
 	r.watchLocked()
 	r.mu.Unlock()
-	if met && r.cfg.Adopt && l.Status == credential.LoginPending {
-		r.cfg.Observe(Event{Type: Started, Login: l, By: l.Initiator, Foreign: true})
+	if met && r.cfg.Adopt && l.Status() == credential.LoginPending {
+		r.tell(Event{Type: Started, Login: l, By: l.Initiator, Foreign: true})
 	}
 	return e
 }
@@ -43,13 +42,8 @@ func (r *Registry) watchLocked() {
 	r.work.Go(func() {
 		tick := time.NewTicker(watchPeriod)
 		defer tick.Stop()
-		lastSweep := time.Time{}
 		for {
-			sweep := time.Since(lastSweep) >= sweepPeriod
-			if sweep {
-				lastSweep = time.Now()
-			}
-			r.reconcile(r.ctx, sweep)
+			r.look(r.ctx)
 			if r.watchDone() {
 				return
 			}
@@ -69,7 +63,7 @@ func (r *Registry) watchDone() bool {
 		return false
 	}
 	for _, e := range r.entries {
-		if s := e.snapshot(); s.Status.Live() || e.isUnsaved() {
+		if e.live() || e.isUnsaved() {
 			return false
 		}
 	}
@@ -77,63 +71,120 @@ func (r *Registry) watchDone() bool {
 	return true
 }
 
-// reconcile compares what this process knows with the store: it adopts what
-// others changed, claims logins whose owner died, and drops what is gone.
-func (r *Registry) reconcile(ctx context.Context, sweep bool) {
-	seen, unreadable := map[string]bool{}, false
-	for l, err := range r.store.ListLogins(ctx) {
-		if err != nil {
-			r.cfg.Log.Debug("unreadable login", "error", err)
-			unreadable = true
-			continue
+// look brings this process up to date with the store, and looks after what
+// nobody writes down: owners that died, ends that are not stored, and time.
+func (r *Registry) look(ctx context.Context) {
+	told, err := r.store.LoginChanges(ctx, r.cursor)
+	switch {
+	case err != nil:
+		r.cfg.Log.Debug("reading changes of logins", "error", err)
+	case told.All:
+		if r.reconcile(ctx) {
+			r.cursor = told.Next
 		}
-		seen[l.ID] = true
-		e := r.entry(l.ID)
-		if e == nil && r.cfg.Adopt {
-			e = r.meet(l)
+	default:
+		for _, c := range told.Logins {
+			r.follow(ctx, c)
 		}
-		if e != nil {
-			r.catchUp(ctx, e, l)
-		}
-		if sweep && !l.Status.Live() && time.Since(l.EndedAt) >= Grace {
-			if err := r.store.DeleteLogin(ctx, l.ID); err != nil {
-				r.cfg.Log.Debug("deleting ended login", "login", l.ID, "error", err)
-			}
-			delete(seen, l.ID)
-		}
+		r.cursor = told.Next
 	}
-	if sweep {
-		r.retire(ctx)
+	select {
+	case <-r.looked:
+	default:
+		close(r.looked)
 	}
-	var lost []*entry
-	r.mu.Lock()
-	for id, e := range r.entries {
-		switch s := e.snapshot(); {
-		case s.Status.Live():
-			if !seen[id] {
-				lost = append(lost, e)
-			}
-		case e.isUnsaved() && (seen[id] || unreadable): // the store is still to be told
-		case time.Since(s.EndedAt) >= Grace:
-			delete(r.entries, id)
+	for _, e := range r.all() {
+		if r.closing() {
+			return // there may be thousands to take over
 		}
+		r.lookAfter(ctx, e)
 	}
-	r.mu.Unlock()
-	for _, e := range lost {
-		r.vanished(ctx, e)
+	if time.Since(r.lastSweep) >= sweepPeriod {
+		r.lastSweep = time.Now()
+		r.sweep(ctx)
+		if r.unreadable {
+			r.cursor, r.unreadable = "", false // it may be readable next time
+		}
 	}
 }
 
-// meet makes an entry for a login that another process started, or returns nil
-// if it is old news: what had ended before this process looked, or never was
-// shown to anybody.
-func (r *Registry) meet(l credential.Login) *entry {
-	if !l.Status.Live() {
-		if l.EndedAt.Before(r.began) || l.Interval == 0 || time.Since(l.EndedAt) >= Grace {
+// follow takes one change of the store. A login that is known to be as new is
+// not read: most changes are our own.
+func (r *Registry) follow(ctx context.Context, c credential.LoginChange) {
+	e := r.entry(c.ID)
+	switch {
+	case e == nil && (!r.cfg.Adopt || c.Version == 0):
+		return
+	case e != nil && c.Version > 0 && e.version() >= c.Version:
+		return
+	}
+	l, err := r.store.GetLogin(ctx, c.ID)
+	switch {
+	case err == nil:
+		r.see(ctx, l)
+	case errors.Is(err, credential.ErrNotFound) && e != nil:
+		r.vanished(ctx, e)
+	default:
+		r.unreadable = true
+		r.cfg.Log.Debug("unreadable login", "error", err)
+	}
+}
+
+// reconcile compares what this process knows with the whole store. It is false
+// if that could not be read.
+func (r *Registry) reconcile(ctx context.Context) bool {
+	seen := map[string]bool{}
+	for l, err := range r.store.ListLogins(ctx) {
+		if err != nil {
+			r.unreadable = true
+			r.cfg.Log.Debug("unreadable login", "error", err)
+			continue
+		}
+		seen[l.ID] = true
+		r.see(ctx, l)
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	for _, e := range r.all() {
+		if id := e.id(); !seen[id] && e.live() {
+			r.vanished(ctx, e)
+		}
+	}
+	return true
+}
+
+// see takes a login as the store has it.
+func (r *Registry) see(ctx context.Context, l credential.Login) {
+	e := r.entry(l.ID)
+	if e == nil && !l.Live() && time.Since(l.EndedAt()) >= Grace {
+		r.forget(ctx, l.ID)
+		return
+	}
+	if e == nil && r.cfg.Adopt {
+		e = r.meet(ctx, l)
+	}
+	if e != nil {
+		r.catchUp(e, l)
+	}
+}
+
+// meet makes an entry for a login that another process started.
+func (r *Registry) meet(ctx context.Context, l credential.Login) *entry {
+	if !l.Live() {
+		if old := l.EndedAt().Before(r.began); old || !l.Begun() {
+			// Old news, or never shown to anybody: nothing is told of it,
+			// unless nobody else may have.
+			r.mu.Lock()
+			r.entries[l.ID] = newEntry(l)
+			r.mu.Unlock()
+			if old && l.Begun() && r.cfg.AfterCrash {
+				r.retell(ctx, l)
+			}
 			return nil
 		}
 		// It began and ended since the last look: first it was pending.
-		l.Status = credential.LoginPending
+		l.State = credential.Pending{}
 		l.Version--
 	}
 	e := r.watch(l)
@@ -141,87 +192,92 @@ func (r *Registry) meet(l credential.Login) *entry {
 	return e
 }
 
-// retire ends the logins that have expired while their owner was dead, which
-// would count for the cap for ever. A token that one of them has won is stored.
-func (r *Registry) retire(ctx context.Context) {
-	for l, err := range r.store.ListLogins(ctx) {
-		if err == nil && l.Status.Live() && !time.Now().Before(l.ExpiresAt) {
-			e := r.watch(l)
-			r.catchUp(ctx, e, l)
-			e.unwatch()
+// retell tells the end of l, which the process that was killed may have told or
+// not.
+func (r *Registry) retell(ctx context.Context, l credential.Login) {
+	before := l
+	before.State = credential.Pending{}
+	ev := eventFor(before, l)
+	ev.Hint = hintRetold
+	if ev.Type == Authorized {
+		if c, err := r.store.Get(ctx, l.Key); err == nil && c.Grant == l.ID {
+			ev.Credential = &c
 		}
+	}
+	r.tell(ev)
+}
+
+// catchUp brings e up to l as it stands in the store.
+func (r *Registry) catchUp(e *entry, l credential.Login) {
+	if !e.op.TryLock() {
+		return // a transition of ours is under way, and will see for itself
+	}
+	defer e.op.Unlock()
+	if l.Version > e.version() {
+		r.takeForeign(e, l)
 	}
 }
 
-// catchUp brings e up to l as it stands in the store, and takes the login over
-// if its owner is dead and somebody here cares.
-func (r *Registry) catchUp(ctx context.Context, e *entry, l credential.Login) {
-	if !e.op.TryLock() {
-		return // a transition of ours is under way; next time
-	}
-	switch {
-	case e.isUnsaved():
+// lookAfter does for e what nobody writes down.
+func (r *Registry) lookAfter(ctx context.Context, e *entry) {
+	if e.saveable() && e.op.TryLock() {
 		if err := r.saveEnd(ctx, e); err != nil {
-			r.cfg.Log.Debug("recording the end of a login", "login", l.ID, "error", err)
+			r.cfg.Log.Debug("recording the end of a login", "login", e.id(), "error", err)
 		}
-	case l.Version > e.snapshot().Version:
-		r.adoptForeign(e, l)
+		e.op.Unlock()
 	}
-	e.op.Unlock()
-
 	e.mu.Lock()
-	care := !e.owned && e.login.Status.Live() && (r.cfg.Adopt || e.waiters > 0)
+	care := !e.owned && e.record.live() && (r.cfg.Adopt || e.waiters > 0)
 	e.mu.Unlock()
 	if care {
 		r.claim(ctx, e)
 	}
 }
 
-// claim makes this process the owner of e's login if its owner is dead, and
-// goes on where that one stopped. Otherwise nothing happens.
-func (r *Registry) claim(ctx context.Context, e *entry) {
-	owner, err := r.ownerID(ctx)
-	if err != nil {
-		return
-	}
-	e.op.Lock()
-	cur := e.snapshot().Login
-	begins := cur.Status == credential.LoginStarting && cur.Owner == owner
-	if e.ownedNow() || !cur.Status.Live() || begins {
-		e.op.Unlock()
-		return
-	}
-	claimed, err := r.store.ClaimLogin(ctx, cur.ID, owner)
-	if err != nil {
-		e.op.Unlock()
-		if !errors.Is(err, credential.ErrOwned) && !errors.Is(err, credential.ErrConflict) {
-			r.cfg.Log.Debug("claiming login", "login", cur.ID, "error", err)
+// sweep forgets the logins whose grace is over, and ends those that have
+// expired while nobody looked after them.
+func (r *Registry) sweep(ctx context.Context) {
+	for _, e := range r.all() {
+		e.mu.Lock()
+		over := !e.record.live() && time.Since(e.record.endedAt()) >= Grace
+		unsaved, id := e.unsaved, e.record.id
+		e.mu.Unlock()
+		if !over || unsaved && r.stored(ctx, id) {
+			continue
 		}
-		return
+		r.forget(ctx, id)
+		r.mu.Lock()
+		delete(r.entries, id)
+		r.mu.Unlock()
 	}
-	r.adoptForeign(e, claimed)
-	e.mu.Lock()
-	e.owned = true
-	e.unsure = true // the dead owner's last answer may have been a token
-	e.deadline = claimed.ExpiresAt
-	e.mu.Unlock()
-	e.op.Unlock()
+	if !r.cfg.Adopt {
+		r.retire(ctx)
+	}
+}
 
-	switch {
-	case claimed.Status == credential.LoginPersisting:
-		r.work.Go(func() {
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), persistTimeout)
-			defer cancel()
-			r.settle(ctx, e)
-		})
-	case claimed.Device == nil:
-		r.finish(e, credential.LoginFailed, &credential.Failure{
-			Code: string(api.CodeInternal), Hint: "the process that started this login died; log in again",
-		})
-	case !time.Now().Before(claimed.ExpiresAt):
-		r.finish(e, credential.LoginExpired, codeExpired())
-	default:
-		// A full interval first: nobody knows when the dead owner last polled.
-		r.arm(e, 0)
+// stored reports whether the store may have a login of that id.
+func (r *Registry) stored(ctx context.Context, id string) bool {
+	_, err := r.store.GetLogin(ctx, id)
+	return !errors.Is(err, credential.ErrNotFound)
+}
+
+// forget removes an ended login from the store.
+func (r *Registry) forget(ctx context.Context, id string) {
+	if err := r.store.DeleteLogin(ctx, id); err != nil {
+		r.cfg.Log.Debug("deleting ended login", "login", id, "error", err)
+	}
+}
+
+// retire ends the logins that have expired while their owner was dead, which
+// would count for the cap for ever. A token that one of them has won is stored.
+// A registry that adopts has claimed them already.
+func (r *Registry) retire(ctx context.Context) {
+	for l, err := range r.store.ListLogins(ctx) {
+		if err == nil && l.Live() && !time.Now().Before(l.ExpiresAt) {
+			e := r.watch(l)
+			r.catchUp(e, l)
+			r.lookAfter(ctx, e)
+			e.unwatch()
+		}
 	}
 }

@@ -175,21 +175,31 @@ func parseVerificationURI(o object) (string, error) {
 // parseComplete returns verification_uri_complete if it leads where verification_uri leads with the same code, else "".
 func parseComplete(o object, uri, userCode string, warn *warnings) string {
 	raw, err := o.text("verification_uri_complete")
-	if raw == "" && err == nil {
-		return ""
+	if err != nil {
+		raw = "unreadable" // which is no link either
 	}
-	shown, urlErr := safetext.URL(raw)
+	shown, err := completeURI(raw, uri, userCode)
+	if err != nil {
+		warn.add("verification_uri_complete %v and is left out", err)
+	}
+	return shown
+}
+
+// completeURI returns raw as it may be shown beside uri and userCode. Without a link there is none.
+func completeURI(raw, uri, userCode string) (shown string, err error) {
+	if raw == "" {
+		return "", nil
+	}
+	shown, err = safetext.URL(raw)
 	switch {
-	case err != nil || urlErr != nil:
-		warn.add("verification_uri_complete is not a usable link and is left out")
+	case err != nil:
+		return "", errors.New("is not a usable link")
 	case !sameOrigin(raw, uri):
-		warn.add("verification_uri_complete leads elsewhere than verification_uri and is left out")
+		return "", errors.New("leads elsewhere than verification_uri")
 	case !carriesCode(raw, userCode):
-		warn.add("verification_uri_complete carries another user code and is left out")
-	default:
-		return shown
+		return "", errors.New("carries another user code")
 	}
-	return ""
+	return shown, nil
 }
 
 func sameOrigin(a, b string) bool {

@@ -37,6 +37,7 @@ func TestFilesOfTheirOwn(t *testing.T) {
 			client_id = "x"
 			client_secret_file = "` + filepath.ToSlash(filepath.Join(t.TempDir(), "secret")) + `"
 			auth_style = "post"
+			redirect_uris = ["https://app.example.com/cb"]
 			scopes = ["a", "b:c"]
 			dialect = "github"
 			resource = "https://api.example.com/"
@@ -63,6 +64,7 @@ func TestFilesOfTheirOwn(t *testing.T) {
 	}
 	full := lookup(t, c, "full")
 	if full.AuthStyle != oauth.AuthPost || full.PollInterval.Seconds() != 10 || full.Resource != "https://api.example.com/" ||
+		!slices.Equal(full.RedirectURIs, []string{"https://app.example.com/cb"}) ||
 		full.Endpoints.Revocation != "https://id.example.com/revoke" {
 		t.Errorf("full: got %+v", full)
 	}
@@ -151,13 +153,14 @@ func TestMistakes(t *testing.T) {
 		want             conffile.Error
 	}{
 		{"unknown key", "mine", own + "scope = 'a'\n", conffile.Error{Line: 3, Column: 1, Key: "scope",
-			Problem: "unknown key; known are base, title, note, issuer, device_authorization_endpoint, authorization_endpoint, token_endpoint, revocation_endpoint, userinfo_endpoint, client_id, client_id_help, client_secret_file, auth_style, scopes, dialect, resource, poll_interval, tell_context, base_url, base_url_rule"}},
+			Problem: "unknown key; known are base, title, note, issuer, device_authorization_endpoint, authorization_endpoint, token_endpoint, revocation_endpoint, userinfo_endpoint, client_id, client_id_help, client_secret_file, auth_style, redirect_uris, scopes, dialect, resource, poll_interval, tell_context, base_url, base_url_rule"}},
 		{"wrong type", "mine", "issuer = 3", conffile.Error{Line: 1, Column: 10, Key: "issuer", Problem: "must be a string"}},
 		{"scopes as a string", "mine", own + "scopes = 'a b'", conffile.Error{Line: 3, Column: 10, Key: "scopes", Problem: "must be an array, each element a string"}},
 		{"no TOML", "mine", "issuer: x", conffile.Error{Line: 1, Column: 7, Problem: "*"}},
 		{"empty", "mine", "", conffile.Error{Key: "issuer", Problem: "missing; give it, or device_authorization_endpoint and token_endpoint"}},
 		{"no token endpoint", "mine", "device_authorization_endpoint = 'https://a.example/d'", conffile.Error{Key: "token_endpoint", Problem: "missing, and there is no issuer to discover it at"}},
 		{"no device endpoint", "mine", "token_endpoint = 'https://a.example/t'", conffile.Error{Key: "device_authorization_endpoint", Problem: "missing, and there is no issuer to discover it at"}},
+		{"no token endpoint for a code", "mine", "authorization_endpoint = 'https://a.example/a'", conffile.Error{Key: "token_endpoint", Problem: "missing, and there is no issuer to discover it at"}},
 		{"http issuer", "mine", "issuer = 'http://id.example.com'", conffile.Error{Key: "issuer", Problem: "link must begin with https:// (http is for loopback hosts)"}},
 		{"loopback look-alike", "mine", "issuer = 'http://127.0.0.1.example.com'", conffile.Error{Key: "issuer", Problem: "link must begin with https:// (http is for loopback hosts)"}},
 		{"issuer with query", "mine", "issuer = 'https://id.example.com/?a'", conffile.Error{Key: "issuer", Problem: "link has a query"}},
@@ -173,6 +176,9 @@ func TestMistakes(t *testing.T) {
 		{"auth style", "mine", own + "auth_style = 'digest'", conffile.Error{Key: "auth_style", Problem: `unknown auth style "digest": want none, post or basic`}},
 		{"auth style without secret", "mine", own + "auth_style = 'basic'", conffile.Error{Key: "auth_style", Problem: "basic needs client_secret_file"}},
 		{"dialect", "mine", own + "dialect = 'klingon'", conffile.Error{Key: "dialect", Problem: "*"}},
+		{"redirect URI over http", "mine", own + "redirect_uris = ['https://app.example.com/cb', 'http://app.example.com/cb']", conffile.Error{Key: "redirect_uris", Problem: `"http://app.example.com/cb" is no redirect URI: want an https URL, or http to a loopback address, without a fragment`}},
+		{"redirect URI with a fragment", "mine", own + "redirect_uris = ['https://app.example.com/#cb']", conffile.Error{Key: "redirect_uris", Problem: `"https://app.example.com/#cb" is no redirect URI: want an https URL, or http to a loopback address, without a fragment`}},
+		{"redirect URI twice", "mine", own + "redirect_uris = ['http://127.0.0.1:9/', 'http://127.0.0.1:9/']", conffile.Error{Key: "redirect_uris", Problem: `"http://127.0.0.1:9/" is there twice`}},
 		{"two scopes in one", "mine", own + "scopes = ['a b']", conffile.Error{Key: "scopes", Problem: `"a b" is no scope: want printable ASCII without spaces, quotes and backslashes, one scope an element`}},
 		{"scope twice", "mine", own + "scopes = ['a', 'a']", conffile.Error{Key: "scopes", Problem: `"a" is there twice`}},
 		{"resource", "mine", own + "resource = 'api'", conffile.Error{Key: "resource", Problem: "must be an absolute URI without a fragment"}},
@@ -356,4 +362,19 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestMethods(t *testing.T) {
+	for _, tt := range []struct {
+		p    provider.Provider
+		want []string
+	}{
+		{provider.Provider{Issuer: "https://id.example.com"}, []string{"device", "code"}},
+		{provider.Provider{Endpoints: oauth.Endpoints{DeviceAuthorization: "d"}}, []string{"device"}},
+		{provider.Provider{Endpoints: oauth.Endpoints{Authorization: "a"}}, []string{"code"}},
+	} {
+		if got := tt.p.Methods(); !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: %v, want %v", tt.p, got, tt.want)
+		}
+	}
 }

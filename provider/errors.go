@@ -13,9 +13,9 @@ var (
 	ErrExists = errors.New("provider exists")
 	// ErrPreset is matched by the error for removing what the program brings.
 	ErrPreset = errors.New("a preset cannot be removed")
-	// ErrNoDeviceEndpoint is matched by the error for a provider that neither
-	// configures nor publishes a device authorization endpoint.
-	ErrNoDeviceEndpoint = errors.New("no device authorization endpoint")
+	// ErrNoLoginEndpoint is matched by the error for a provider that neither
+	// configures nor publishes an endpoint where a login could begin.
+	ErrNoLoginEndpoint = errors.New("neither a device authorization endpoint nor an authorization endpoint")
 )
 
 // UnknownError is the error for a name that no provider has. It matches

@@ -25,7 +25,7 @@ const (
 type Field struct {
 	// Key is that of [Settings].
 	Key string
-	// Value is the setting as text; scopes are separated by spaces.
+	// Value is the setting as text; elements of a list are separated by spaces.
 	Value string
 	// Source says who set it.
 	Source Source
@@ -50,6 +50,7 @@ func (p Provider) Fields() []Field {
 		{Key: "client_id_help", Value: p.ClientIDHelp},
 		{Key: "client_secret_file", Value: p.ClientSecretFile},
 		p.shownAuthStyle(),
+		{Key: "redirect_uris", Value: strings.Join(p.RedirectURIs, " ")},
 		{Key: "scopes", Value: strings.Join(p.Scopes, " ")},
 		p.shownDialect(),
 		{Key: "resource", Value: p.Resource},

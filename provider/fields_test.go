@@ -45,7 +45,8 @@ func TestFieldsAreComplete(t *testing.T) {
 	if _, err := c.Add(provider.Spec{Name: "mine", Settings: provider.Settings{
 		Base: "sandbox", Title: "T", Note: "N", Issuer: link(""), DeviceAuthorizationEndpoint: link("d"),
 		AuthorizationEndpoint: link("a"), TokenEndpoint: link("t"), RevocationEndpoint: link("r"), UserinfoEndpoint: link("u"),
-		ClientID: "x", ClientIDHelp: "H", ClientSecretFile: file, AuthStyle: "post", Scopes: []string{"s"}, Dialect: "github",
+		ClientID: "x", ClientIDHelp: "H", ClientSecretFile: file, AuthStyle: "post",
+		RedirectURIs: []string{link("cb")}, Scopes: []string{"s"}, Dialect: "github",
 		Resource: link("api"), PollInterval: 9, TellContext: true, BaseURL: link("b"), BaseURLRule: "resource_url",
 	}}); err != nil {
 		t.Fatal(err)
@@ -61,7 +62,7 @@ func TestFieldsAreComplete(t *testing.T) {
 	if diff := cmp.Diff(append([]string{"base"}, p.Overridden...), got); diff != "" {
 		t.Errorf("keys (-given +shown):\n%s", diff)
 	}
-	if len(got) != 20 {
-		t.Errorf("got %d keys, want all 20", len(got))
+	if len(got) != 21 {
+		t.Errorf("got %d keys, want all 21", len(got))
 	}
 }

@@ -38,7 +38,7 @@ func FuzzParse(f *testing.F) {
 		if err := p.Endpoints.Validate(); err != nil {
 			t.Errorf("accepted endpoints: %v", err)
 		}
-		if p.Issuer == "" && (p.Endpoints.DeviceAuthorization == "" || p.Endpoints.Token == "") {
+		if p.Issuer == "" && ((p.Endpoints.DeviceAuthorization == "" && p.Endpoints.Authorization == "") || p.Endpoints.Token == "") {
 			t.Errorf("accepted a provider that is nowhere: %+v", p)
 		}
 		if p.Title == "" && name != "" || p.Dialect == "" {

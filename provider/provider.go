@@ -44,6 +44,9 @@ type Provider struct {
 	// must support (RFC 6749 section 2.3.1), unless the server's metadata lists
 	// post and not basic.
 	AuthStyle oauth.AuthStyle
+	// RedirectURIs are those that a login of method code may use besides any
+	// port of a loopback address; the first one is the default, if there is one.
+	RedirectURIs []string
 	// Scopes are what a login asks for; a server's default scopes if empty.
 	Scopes []string
 	// Dialect names the server's known deviations, never empty.
@@ -83,6 +86,7 @@ func (s Settings) provider(name string) Provider {
 		ClientIDHelp:     s.ClientIDHelp,
 		ClientSecretFile: s.ClientSecretFile,
 		AuthStyle:        oauth.AuthStyle(s.AuthStyle),
+		RedirectURIs:     slices.Clone(s.RedirectURIs),
 		Scopes:           slices.Clone(s.Scopes),
 		Dialect:          dialect,
 		Resource:         s.Resource,
@@ -101,6 +105,7 @@ func (s Settings) provider(name string) Provider {
 func (p Provider) clone() Provider {
 	p.Overridden = slices.Clone(p.Overridden)
 	p.Scopes = slices.Clone(p.Scopes)
+	p.RedirectURIs = slices.Clone(p.RedirectURIs)
 	return p
 }
 
@@ -111,4 +116,17 @@ func (p Provider) Check() error {
 		return &IncompleteError{Provider: p.Name, Missing: "client_id", Help: p.ClientIDHelp}
 	}
 	return nil
+}
+
+// Methods names the ways to log in that p allows for, "device" and "code": by
+// an endpoint that is configured, or one that its issuer may publish.
+func (p Provider) Methods() []string {
+	var methods []string
+	if p.Issuer != "" || p.Endpoints.DeviceAuthorization != "" {
+		methods = append(methods, "device")
+	}
+	if p.Issuer != "" || p.Endpoints.Authorization != "" {
+		methods = append(methods, "code")
+	}
+	return methods
 }

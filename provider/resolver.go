@@ -23,7 +23,8 @@ type Resolver struct {
 
 // Resolved is what a login needs of a provider beyond its own fields.
 type Resolved struct {
-	// Endpoints has at least the device authorization and token endpoints.
+	// Endpoints has at least the token endpoint, and where a login can begin:
+	// the device authorization or the authorization endpoint, or both.
 	Endpoints oauth.Endpoints
 	// AuthStyle is how the client authenticates, never empty.
 	AuthStyle oauth.AuthStyle
@@ -42,8 +43,8 @@ type Resolved struct {
 // believed.
 //
 // If the endpoints that a login needs are configured, failing discovery is a
-// Warning as well. A provider without a device authorization endpoint gives an
-// error that matches [ErrNoDeviceEndpoint]; errors of discovery are those of
+// Warning as well. A provider where no login can begin gives an error that
+// matches [ErrNoLoginEndpoint]; errors of discovery are those of
 // [oauth.Discover].
 func (r *Resolver) Resolve(ctx context.Context, p Provider) (Resolved, error) {
 	resolved := Resolved{Endpoints: p.Endpoints}
@@ -51,7 +52,7 @@ func (r *Resolver) Resolve(ctx context.Context, p Provider) (Resolved, error) {
 	if p.Issuer != "" {
 		m, warning, err := r.cache.get(ctx, r.HTTP, p.Issuer)
 		if err != nil {
-			sufficient := p.Endpoints.DeviceAuthorization != "" && p.Endpoints.Token != ""
+			sufficient := canBegin(p.Endpoints) && p.Endpoints.Token != ""
 			if !sufficient || ctx.Err() != nil || errors.Is(err, oauth.ErrIssuer) {
 				return Resolved{}, fmt.Errorf("provider %s: %w", p.Name, err)
 			}
@@ -64,8 +65,8 @@ func (r *Resolver) Resolve(ctx context.Context, p Provider) (Resolved, error) {
 			resolved.Warning = fmt.Errorf("provider %s: %w", p.Name, warning)
 		}
 	}
-	if resolved.Endpoints.DeviceAuthorization == "" {
-		return Resolved{}, fmt.Errorf("provider %s has %w, configured or published by its issuer", p.Name, ErrNoDeviceEndpoint)
+	if !canBegin(resolved.Endpoints) {
+		return Resolved{}, fmt.Errorf("provider %s has %w, configured or published by its issuer", p.Name, ErrNoLoginEndpoint)
 	}
 	if err := resolved.Endpoints.Validate(); err != nil {
 		return Resolved{}, fmt.Errorf("provider %s: %w", p.Name, err)
@@ -73,6 +74,8 @@ func (r *Resolver) Resolve(ctx context.Context, p Provider) (Resolved, error) {
 	resolved.AuthStyle = p.authStyle(methods)
 	return resolved, nil
 }
+
+func canBegin(e oauth.Endpoints) bool { return e.DeviceAuthorization != "" || e.Authorization != "" }
 
 // complete is configured with what it leaves open taken from discovered.
 func complete(configured, discovered oauth.Endpoints) oauth.Endpoints {

@@ -184,8 +184,10 @@ func TestResolveRefuses(t *testing.T) {
 		provider func(*provider.Provider)
 		check    func(error) bool
 	}{
-		{"no device endpoint published", func(s *idp) { delete(s.metadata, "device_authorization_endpoint") }, nil,
-			func(err error) bool { return errors.Is(err, provider.ErrNoDeviceEndpoint) }},
+		{"no endpoint published where a login begins", func(s *idp) {
+			delete(s.metadata, "device_authorization_endpoint")
+			delete(s.metadata, "authorization_endpoint")
+		}, nil, func(err error) bool { return errors.Is(err, provider.ErrNoLoginEndpoint) }},
 		{"another issuer", func(s *idp) { s.metadata["issuer"] = issuer + "/" }, nil,
 			func(err error) bool { return errors.Is(err, oauth.ErrIssuer) }},
 		{"another issuer, though the endpoints are configured", func(s *idp) { s.metadata["issuer"] = "https://evil.example" }, sufficient,
@@ -214,6 +216,18 @@ func TestResolveRefuses(t *testing.T) {
 				t.Errorf("got something beside the error:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestResolveForOneMethod: an endpoint where one kind of login begins will do.
+func TestResolveForOneMethod(t *testing.T) {
+	for _, missing := range []string{"device_authorization_endpoint", "authorization_endpoint"} {
+		s := newIDP()
+		delete(s.metadata, missing)
+		got, err := s.resolver().Resolve(t.Context(), byIssuer())
+		if err != nil || (got.Endpoints.DeviceAuthorization == "") == (got.Endpoints.Authorization == "") {
+			t.Errorf("without %s: %+v, %v", missing, got.Endpoints, err)
+		}
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 // Settings are what the file of a provider says, under the keys of the toml
-// tags. An empty string or 0 counts as not given; an empty array of scopes is
-// given, and means that none are asked for.
+// tags. An empty string or 0 counts as not given; an empty array is given: of
+// scopes, it means that none are asked for.
 type Settings struct {
 	// Base names the preset whose settings are the defaults of this one's. A
 	// file named like a preset has that preset as its base and says nothing.
@@ -41,6 +41,11 @@ type Settings struct {
 	// AuthStyle is none, post or basic (see [oauth.AuthStyle]). It is never
 	// probed; without it, see [Provider.AuthStyle].
 	AuthStyle string `toml:"auth_style,omitempty"`
+	// RedirectURIs are where a login of method code may have the browser sent
+	// (RFC 6749 section 3.1.2), besides any port of a loopback address; the
+	// first one stands where a login names none. A server that does not let
+	// clients choose their port (RFC 8252 section 7.3) needs one.
+	RedirectURIs []string `toml:"redirect_uris,omitempty"`
 	// Scopes are what a login asks for (RFC 6749 section 3.3).
 	Scopes []string `toml:"scopes,omitempty"`
 	// Dialect names the server's known deviations (see [oauth.Dialect]); empty
@@ -72,7 +77,7 @@ func (s Settings) over(base Settings) (merged Settings, given []string) {
 	}
 	merged = base
 	merged.Base = ""
-	merged.Scopes = slices.Clone(base.Scopes)
+	merged.Scopes, merged.RedirectURIs = slices.Clone(base.Scopes), slices.Clone(base.RedirectURIs)
 	from, to := reflect.ValueOf(s), reflect.ValueOf(&merged).Elem()
 	for i := range from.NumField() {
 		if from.Field(i).IsZero() {
@@ -88,5 +93,5 @@ func (s Settings) over(base Settings) (merged Settings, given []string) {
 
 // relocates reports whether s says in full where the server is.
 func (s Settings) relocates() bool {
-	return s.Issuer != "" || s.DeviceAuthorizationEndpoint != "" && s.TokenEndpoint != ""
+	return s.Issuer != "" || s.TokenEndpoint != "" && (s.DeviceAuthorizationEndpoint != "" || s.AuthorizationEndpoint != "")
 }

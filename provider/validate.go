@@ -60,6 +60,9 @@ func (s Settings) validate() error {
 			return keyError{c.key, err}
 		}
 	}
+	if err := checkRedirectURIs(s.RedirectURIs); err != nil {
+		return keyError{"redirect_uris", err}
+	}
 	if err := checkScopes(s.Scopes); err != nil {
 		return keyError{"scopes", err}
 	}
@@ -74,9 +77,9 @@ func (s Settings) checkPlace() error {
 	switch {
 	case s.Issuer != "":
 		return nil
-	case s.DeviceAuthorizationEndpoint == "" && s.TokenEndpoint == "":
+	case s.DeviceAuthorizationEndpoint == "" && s.AuthorizationEndpoint == "" && s.TokenEndpoint == "":
 		return keyError{"issuer", errors.New("missing; give it, or device_authorization_endpoint and token_endpoint")}
-	case s.DeviceAuthorizationEndpoint == "":
+	case s.DeviceAuthorizationEndpoint == "" && s.AuthorizationEndpoint == "":
 		return keyError{"device_authorization_endpoint", errors.New("missing, and there is no issuer to discover it at")}
 	case s.TokenEndpoint == "":
 		return keyError{"token_endpoint", errors.New("missing, and there is no issuer to discover it at")}
@@ -116,6 +119,20 @@ func checkClientID(s string) error {
 	if len(s) > limit || strings.TrimSpace(s) != s ||
 		strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
 		return fmt.Errorf("must be at most %d printable ASCII characters without spaces around them", limit)
+	}
+	return nil
+}
+
+// checkRedirectURIs holds each redirect URI to RFC 6749 section 3.1.2, and to
+// TLS off loopback.
+func checkRedirectURIs(uris []string) error {
+	for i, uri := range uris {
+		if shown, err := safetext.URL(uri); err != nil || shown != uri || strings.Contains(uri, "#") {
+			return fmt.Errorf("%q is no redirect URI: want an https URL, or http to a loopback address, without a fragment", safetext.Line(uri, maxText))
+		}
+		if slices.Contains(uris[:i], uri) {
+			return fmt.Errorf("%q is there twice", uri)
+		}
 	}
 	return nil
 }

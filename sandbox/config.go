@@ -64,6 +64,10 @@ type Config struct {
 	// CodeLifetime is the life of device codes, and of authorization codes
 	// up to ten minutes. 0: ten minutes.
 	CodeLifetime time.Duration
+	// CodeGrace is how long a device code that was redeemed is answered again
+	// with the same tokens, as some servers do for a client that has lost the
+	// answer. 0: a device code is good once.
+	CodeGrace time.Duration
 	// Rotation is what a refresh does to the refresh token. Empty:
 	// RotationStrict.
 	Rotation Rotation
@@ -159,6 +163,9 @@ func (c Config) validate() error {
 	}
 	if c.CodeLifetime != 0 && c.CodeLifetime < time.Second {
 		return fmt.Errorf("code lifetime %v: want one second or more", c.CodeLifetime)
+	}
+	if c.CodeGrace < 0 {
+		return fmt.Errorf("code grace %v: want 0 or more", c.CodeGrace)
 	}
 	if c.GracePeriod < 0 {
 		return fmt.Errorf("grace period %v: want 0 or more", c.GracePeriod)

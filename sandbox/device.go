@@ -36,6 +36,9 @@ type device struct {
 	polls    int       // the patient ones
 	state    state
 	subject  string // who approved
+
+	redeemedAt time.Time
+	granted    answer // what redeemed it
 }
 
 // startContext is what a client may tell about where a login was started, in
@@ -174,7 +177,7 @@ func (s *Server) redeemDevice(c *call, client Client) answer {
 	if !verifies(d.challenge, c.get("code_verifier")) {
 		return s.refuse(c, errInvalidGrant, "the code verifier does not match")
 	}
-	if d.state == redeemed {
+	if d.state == redeemed && !s.inCodeGrace(d, now) {
 		c.entry.tally(func(r *Record) { r.CodesReused++ })
 		a := s.refuse(c, errInvalidGrant, "the device code was used")
 		a.reuse = true
@@ -195,10 +198,19 @@ func (s *Server) redeemDevice(c *call, client Client) answer {
 		return s.refuse(c, errAccessDenied, "the person said no")
 	case pending:
 		return s.refuse(c, errAuthorizationPending, "nobody has decided yet")
+	case redeemed:
+		return d.granted.as("repeated")
 	}
-	d.state = redeemed
 	f := &family{client: d.client, scopes: d.scopes, subject: d.subject}
-	return s.grantLocked(c, f, f.scopes, s.newRefreshLocked(c, f), "")
+	d.state, d.redeemedAt = redeemed, now
+	d.granted = s.grantLocked(c, f, f.scopes, s.newRefreshLocked(c, f), "")
+	return d.granted
+}
+
+// inCodeGrace reports whether a redeemed device code is still answered as it
+// was then: the client that never saw the answer may ask again.
+func (s *Server) inCodeGrace(d *device, now time.Time) bool {
+	return now.Sub(d.redeemedAt) < s.cfg.CodeGrace
 }
 
 // tooEarlyLocked notes a poll and reports whether it came before the interval

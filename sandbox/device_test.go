@@ -59,6 +59,37 @@ func TestDeviceFlow(t *testing.T) {
 	})
 }
 
+// Within the grace a code that was redeemed is worth the same tokens again, to
+// a client that keeps to the interval.
+func TestDeviceCodeGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, sandbox.Config{Approve: sandbox.ApproveAuto, AutoAfterPolls: -1, CodeGrace: 20 * time.Second})
+		device := g.start()
+		first := g.poll(device)
+		if first.Status != 200 {
+			t.Fatalf("poll = %d %s", first.Status, first.Body)
+		}
+		wantError(t, g.poll(device), 400, "slow_down") // now ten seconds apart
+		time.Sleep(10 * time.Second)
+		if again := g.poll(device); again.Status != 200 || again.Body != first.Body {
+			t.Errorf("poll within the grace = %d %s, want %s", again.Status, again.Body, first.Body)
+		}
+		time.Sleep(10 * time.Second)
+		wantError(t, g.poll(device), 400, "invalid_grant")
+		r := g.Record()
+		var outcomes []string
+		for _, request := range r.Requests {
+			outcomes = append(outcomes, request.Outcome)
+		}
+		if diff := cmp.Diff([]string{"issued", "issued", "slow_down", "repeated", "invalid_grant"}, outcomes); diff != "" {
+			t.Errorf("outcomes (-want +got):\n%s", diff)
+		}
+		if r.CodesReused != 1 || r.EarlyPolls != 1 {
+			t.Errorf("record = %+v", r)
+		}
+	})
+}
+
 func TestEarlyPollSlowsDownForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, sandbox.Config{Interval: 2})

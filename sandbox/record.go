@@ -56,8 +56,9 @@ type Request struct {
 	Time      time.Time `json:"time"` // of arrival
 	GrantType string    `json:"grant_type,omitempty"`
 	ClientID  string    `json:"client_id,omitempty"`
-	// Outcome is what processing came to: issued, ok, revoked, an OAuth error
-	// code and the like; not_processed when a fault kept the request from
+	// Outcome is what processing came to: issued, repeated (the tokens issued
+	// before, within Config.CodeGrace), ok, revoked, an OAuth error code and the
+	// like; not_processed when a fault kept the request from
 	// being processed; empty while it still is.
 	Outcome string `json:"outcome"`
 	// Status is the HTTP status answered; 0 means the connection was closed.

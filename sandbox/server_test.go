@@ -72,6 +72,7 @@ func TestNewRefuses(t *testing.T) {
 		"interval":   {sandbox.Config{Interval: -1}, "interval -1"},
 		"token life": {sandbox.Config{TokenLifetime: time.Millisecond}, "token lifetime"},
 		"code life":  {sandbox.Config{CodeLifetime: -time.Hour}, "code lifetime"},
+		"code grace": {sandbox.Config{CodeGrace: -1}, "code grace"},
 		"grace":      {sandbox.Config{GracePeriod: -1}, "grace period"},
 		"canary":     {sandbox.Config{Canary: "a b"}, "canary"},
 		"issuer":     {sandbox.Config{Issuer: "ftp://x"}, "http or https"},

@@ -54,10 +54,10 @@ func setReadDeadline(w http.ResponseWriter, t time.Time) {
 // limitBody refuses a body that says it is too large, and has the reading of
 // any other fail where it gets too large. Extra handlers have limits of
 // their own.
-func limitBody(w http.ResponseWriter, r *http.Request, rt route) error {
+func limitBody(w http.ResponseWriter, r *http.Request, rt *compiled) error {
 	limit := int64(maxCompatBody)
 	switch {
-	case rt.method == "":
+	case rt.method == "", r.ContentLength == 0:
 		return nil
 	case native(r):
 		limit = maxNativeBody

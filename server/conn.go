@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/usherauth/usher/api"
@@ -20,6 +21,10 @@ const writeTimeout = 10 * time.Second
 // text.
 type conn struct {
 	net.Conn
+	asked atomic.Bool // a request of it has reached a handler
+	// since is when it was accepted or last asked, until that is answered (in
+	// nanoseconds of Unix time); 0 between requests.
+	since atomic.Int64
 	// gone is told that the connection is closed.
 	gone func()
 	// recent is the beginning of what was read last; there is the request
@@ -43,10 +48,11 @@ func (c *conn) Write(p []byte) (int, error) {
 	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
-	status, _, found := bytes.Cut(p, []byte(plainHead))
-	if !found || !bytes.HasPrefix(status, []byte("HTTP/1.")) || bytes.Contains(status, []byte("\r\n")) {
+	end := bytes.Index(p, []byte("\r\n"))
+	if end < 0 || !bytes.HasPrefix(p, []byte("HTTP/1.")) || !bytes.HasPrefix(p[end:], []byte(plainHead)) {
 		return c.Conn.Write(p)
 	}
+	status := p[:end]
 	message := "Malformed request"
 	if line, _, _ := bytes.Cut(c.recent, []byte("\n")); badEscape(line) {
 		message = "Malformed URL encoding"

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // connLimit bounds the connections of a listener that are open at a time. A
@@ -15,10 +17,12 @@ type connLimit struct {
 	most int
 
 	mu     sync.Mutex
-	change sync.Cond // open, idle or closed
+	change sync.Cond // open, idle, closed, or answered while arriving
 	open   map[*conn]bool
 	idle   []*conn // of the open ones, the longest first
 	closed bool
+
+	arriving atomic.Bool // see arrive
 }
 
 func newConnLimit(l net.Listener, most int) *connLimit {
@@ -45,11 +49,13 @@ func (l *connLimit) Accept() (net.Conn, error) {
 		_ = oldest.Close()
 		l.mu.Lock()
 	}
-	if l.closed {
+	if len(l.open) >= l.most {
 		_ = accepted.Close()
 		return nil, net.ErrClosed
 	}
+	// Also when the listener has been closed since: nobody else will answer.
 	c := &conn{Conn: accepted}
+	c.since.Store(time.Now().UnixNano())
 	c.gone = func() { l.remove(c) }
 	l.open[c] = true
 	l.idle = append(l.idle, c)

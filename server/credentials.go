@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/usherauth/usher/api"
 )
@@ -28,14 +27,11 @@ func (s *Server) getCredential(w http.ResponseWriter, r *http.Request) error {
 // logout is DELETE /v1/credentials/{provider}/{account}. With
 // ?keep_remote=true nothing is revoked at the provider.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
-	req := api.LogoutRequest{Key: key(r)}
-	if text := r.URL.Query().Get("keep_remote"); text != "" {
-		var err error
-		if req.KeepRemote, err = strconv.ParseBool(text); err != nil {
-			return api.Errorf(api.CodeInvalidRequest, "keep_remote must be true or false")
-		}
+	keep, err := flag(r.URL.Query(), "keep_remote")
+	if err != nil {
+		return err
 	}
-	done, err := s.Broker.Logout(r.Context(), req)
+	done, err := s.Broker.Logout(r.Context(), api.LogoutRequest{Key: key(r), KeepRemote: keep})
 	if err != nil {
 		return err
 	}

@@ -7,16 +7,15 @@ import (
 	"strings"
 
 	"github.com/usherauth/usher/api"
-	"github.com/usherauth/usher/internal/safetext"
 )
 
 // The codes that only the compatible surface has.
 const (
-	codeUnsupportedProvider = "unsupported_provider"
-	codeInvalidClientID     = "invalid_client_id"
-	codeTooManyFlows        = "too_many_active_flows"
-	codeFlowNotFound        = "device_flow_not_found"
-	codeUpstream            = "upstream_error"
+	codeUnsupportedProvider = api.CompatUnsupportedProvider
+	codeInvalidClientID     = api.CompatInvalidClientID
+	codeTooManyFlows        = api.CompatTooManyFlows
+	codeFlowNotFound        = api.CompatFlowNotFound
+	codeUpstream            = api.KindUpstreamError
 )
 
 // startDeviceFlow is POST /workspace/auth/device-flow.
@@ -37,7 +36,7 @@ func (s *Server) startDeviceFlow(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	flow, fresh, err := s.Broker.StartDeviceFlow(r.Context(), provider, client)
+	flow, fresh, err := s.Broker.StartDeviceFlow(r.Context(), api.StartLogin{Key: provider, ClientID: client, Trace: trace(r)})
 	switch {
 	case err != nil:
 		return s.startError(r, provider, err)
@@ -66,23 +65,14 @@ func (s *Server) startError(r *http.Request, provider string, err error) error {
 		return compat(http.StatusConflict, codeTooManyFlows,
 			"Too many active device-flow attempts. Cancel one of the existing flows or wait for them to expire.")
 	case api.CodeProviderUnreachable:
-		return compat(http.StatusBadGateway, codeUpstream, idp(provider)+" device authorization request failed")
+		return compat(http.StatusBadGateway, codeUpstream, api.IdPName(provider)+" device authorization request failed")
 	case api.CodeProviderRefused:
-		return compat(http.StatusBadGateway, codeUpstream, idp(provider)+" rejected the device authorization request")
+		return compat(http.StatusBadGateway, codeUpstream, api.IdPName(provider)+" rejected the device authorization request")
 	case api.CodeTimeout:
 		return compat(http.StatusBadGateway, codeUpstream, "device-flow start timeout (upstream IdP unresponsive)")
 	default:
 		return err
 	}
-}
-
-// idp names the provider to the reader of an error, for qwen-oauth as the
-// contract does.
-func idp(provider string) string {
-	if provider == "qwen-oauth" || strings.HasPrefix(provider, "qwen-oauth/") {
-		return "Qwen IdP"
-	}
-	return "Identity provider"
 }
 
 // getDeviceFlow is GET /workspace/auth/device-flow/{id}. By the contract an
@@ -118,17 +108,6 @@ func flowError(r *http.Request, err error) error {
 		return compat(http.StatusNotFound, codeFlowNotFound, "Device-flow "+r.PathValue("id")+" not found")
 	}
 	return err
-}
-
-// clientID is who r says it comes from; empty is anonymous. It attributes, and
-// authenticates nobody.
-func clientID(r *http.Request) (string, error) {
-	id := r.Header.Get("X-Qwen-Client-Id")
-	if id != "" && !safetext.Word(id, "._:-", 1, 128) {
-		return "", compat(http.StatusBadRequest, codeInvalidClientID,
-			"`X-Qwen-Client-Id` must be a non-empty token of 128 characters or fewer")
-	}
-	return id, nil
 }
 
 // supports reports whether a login for the key providerID can be started.

@@ -12,16 +12,25 @@
 // reaches the broker; gates.go has one small function for each:
 //
 //  1. Host: a request for a name that is not the daemon's (DNS rebinding) is refused.
-//  2. Origin: a request that another web page makes is refused. There are no
-//     CORS headers, ever.
+//  2. Origin: a request that another web page makes is refused, and there are
+//     no CORS headers, except for the pages of [Config.AllowedOrigins]. Their
+//     preflights end here.
 //  3. Bearer: without the daemon's token there is nothing but /health, and a
 //     path that does not exist is refused as one that does.
-//  4. Strict: without a configured token there is nothing that yields one.
-//  5. Body: more than the surface allows is refused unread.
-//  6. Route.
+//  4. Rate, with a [RateLimit]: a client that asks too often is refused.
+//  5. Strict: without a configured token there is nothing that yields one.
+//  6. Body: more than the surface allows is refused unread.
+//  7. Route.
 //
-// On the unix socket the kernel has authenticated the owner, so gates 3 and 4
+// On the unix socket the kernel has authenticated the owner, so gates 3 to 5
 // are open there.
+//
+// # Callers
+//
+// Who holds the bearer may do everything. The client id header only says whose
+// login is whose: code and links are shown to the client that started it, and
+// on /v1 to others that ask for them by name, which is recorded; see
+// [api.Caller].
 //
 // # Errors
 //

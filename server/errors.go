@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/usherauth/usher/api"
 )
@@ -24,9 +23,8 @@ func (g *gateway) fail(w *response, r *http.Request, err error) {
 	case http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
 	}
-	var method methodError
-	if errors.As(err, &method) {
-		h.Set("Allow", strings.Join(method.allowed, ", "))
+	if more, ok := err.(interface{ header(http.Header) }); ok {
+		more.header(h)
 	}
 	if w.status != 0 {
 		g.Log.Error("handler failed after it had answered", "error", err)
@@ -36,8 +34,13 @@ func (g *gateway) fail(w *response, r *http.Request, err error) {
 		_ = writeAs(w, api.ProblemType, status, e.Problem())
 		return
 	}
-	refusal, ok := err.(*compatError)
-	if !ok {
+	var refusal *compatError
+	switch err := err.(type) {
+	case *compatError:
+		refusal = err
+	case *rateError:
+		refusal = err.compat()
+	default:
 		refusal = &compatError{status, compatBody(e)}
 	}
 	_ = writeAs(w, typeCompatJSON, refusal.status, refusal.body)

@@ -32,7 +32,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
 	default:
-		return api.Errorf(api.CodeTooManyStreams, "%d event streams are open already", maxStreams)
+		return api.Errorf(api.CodeTooManyStreams, "%d event streams are open already", s.MaxStreams)
 	}
 	sub := s.Broker.Events().Subscribe(r.Header.Get("Last-Event-ID"))
 	if at := sub.Position(); at != "" {

@@ -1,16 +1,19 @@
 package server
 
-// Routes lists the method and pattern of every route, and whether a daemon
-// without a token refuses it.
-func (s *Server) Routes() (all []struct {
-	Method, Pattern string
-	Public, Guarded bool
-}) {
+// A RouteLine is what tests know of a route: what it asks of its caller is
+// "bearer", "public", "strict" or "guarded".
+type RouteLine struct {
+	Method, Pattern, Access string
+	Public, Guarded         bool
+}
+
+// Routes lists every route of the running server.
+func (s *Server) Routes() (all []RouteLine) {
 	for _, rt := range (&gateway{Server: s}).table() {
-		all = append(all, struct {
-			Method, Pattern string
-			Public, Guarded bool
-		}{rt.method, rt.pattern, rt.access == public, rt.access == guarded})
+		all = append(all, RouteLine{
+			Method: rt.method, Pattern: rt.pattern, Access: [...]string{"bearer", "public", "strict", "guarded"}[rt.access],
+			Public: rt.access == public, Guarded: rt.access == guarded,
+		})
 	}
 	return all
 }
@@ -19,4 +22,8 @@ func (s *Server) Routes() (all []struct {
 const (
 	MaxStreams     = maxStreams
 	MaxConnections = maxConnections
+	MaxLimited     = maxLimited
 )
+
+// Features are the tags that every server advertises.
+var Features = features

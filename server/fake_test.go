@@ -14,6 +14,7 @@ import (
 	"github.com/usherauth/usher/event"
 	"github.com/usherauth/usher/secret"
 	"github.com/usherauth/usher/server"
+	"github.com/usherauth/usher/session"
 )
 
 const bearer = "daemon-token-0123456789abcdef"
@@ -22,17 +23,21 @@ const bearer = "daemon-token-0123456789abcdef"
 // err, if set, is the answer to everything.
 type fakeBroker struct {
 	log *event.Log
+	hub *session.Hub
 	err error
 	// start, wait and token replace the canned answers.
-	start func(ctx context.Context, providerID, clientID string) (api.DeviceFlowStarted, bool, error)
+	start func(ctx context.Context, r api.StartLogin) (api.DeviceFlowStarted, bool, error)
 	wait  func(ctx context.Context, id string) (api.Login, error)
 	token func(ctx context.Context) (api.Token, error)
+	flow  func(id, clientID string) (api.DeviceFlow, error)
 
 	mu    sync.Mutex
 	asked []string
 }
 
-func newFake() *fakeBroker { return &fakeBroker{log: event.New(8)} }
+func newFake() *fakeBroker {
+	return &fakeBroker{log: event.New(8), hub: session.Open(session.Config{})}
+}
 
 func (f *fakeBroker) ask(call ...string) error {
 	f.mu.Lock()
@@ -45,7 +50,11 @@ func (f *fakeBroker) ask(call ...string) error {
 func (f *fakeBroker) calls() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.asked)
+	calls := slices.Clone(f.asked)
+	for i := range calls {
+		calls[i] = strings.TrimRight(calls[i], " ") // what is empty at the end
+	}
+	return calls
 }
 
 var created = time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
@@ -55,6 +64,7 @@ func pendingLogin() api.Login {
 		ID: "l-1", Key: "github", Provider: "github", Account: "default", Method: "device", Status: api.LoginPending,
 		UserCode: "ABCD-1234", VerificationURI: "https://idp.example/device",
 		CreatedAt: created, ExpiresAt: created.Add(15 * time.Minute), Interval: 5,
+		Initiator: api.Caller{}.Name(),
 	}
 }
 
@@ -65,7 +75,7 @@ func credential() api.Credential {
 func (f *fakeBroker) StartLogin(_ context.Context, r api.StartLogin) (api.Login, error) {
 	l := pendingLogin()
 	l.Key, l.Attached = r.Key, r.Key == "joined"
-	return l, f.ask("StartLogin", r.Key)
+	return l, f.ask("StartLogin", r.Key, r.Caller().Name(), r.Trace)
 }
 
 func (f *fakeBroker) GetLogin(_ context.Context, id string) (api.Login, error) {
@@ -75,6 +85,12 @@ func (f *fakeBroker) GetLogin(_ context.Context, id string) (api.Login, error) {
 	return pendingLogin(), f.ask("GetLogin", id)
 }
 
+func (f *fakeBroker) CompleteLogin(_ context.Context, id string, r api.CompleteLogin) (api.Login, error) {
+	l := pendingLogin().Public()
+	l.Method, l.Status = api.MethodCode, api.LoginAuthorized
+	return l, f.ask("CompleteLogin", id, r.RedirectedURL, r.Code, r.State, r.ISS)
+}
+
 func (f *fakeBroker) WaitLogin(ctx context.Context, id string) (api.Login, error) {
 	if err := f.ask("WaitLogin", id); err != nil || f.wait == nil {
 		return api.Login{}, err
@@ -82,10 +98,14 @@ func (f *fakeBroker) WaitLogin(ctx context.Context, id string) (api.Login, error
 	return f.wait(ctx, id)
 }
 
-func (f *fakeBroker) CancelLogin(_ context.Context, id string) (api.Login, error) {
+func (f *fakeBroker) CancelLogin(_ context.Context, id string, by api.Caller) (api.Login, error) {
 	l := pendingLogin().Public()
 	l.Status = api.LoginCancelled
-	return l, f.ask("CancelLogin", id)
+	return l, f.ask("CancelLogin", id, by.Name())
+}
+
+func (f *fakeBroker) RecordReveal(l api.Login, by api.Caller) {
+	_ = f.ask("RecordReveal", l.ID, by.Name())
 }
 
 func (f *fakeBroker) Logins(context.Context) ([]api.Login, error) {
@@ -121,18 +141,23 @@ func (f *fakeBroker) Providers(context.Context) ([]api.Provider, error) {
 
 func (f *fakeBroker) Events() *event.Log { return f.log }
 
+func (f *fakeBroker) Sessions() *session.Hub { return f.hub }
+
 const flowID = "36915e1f-0000-4000-8000-000000000000"
 
-func (f *fakeBroker) StartDeviceFlow(ctx context.Context, providerID, clientID string) (api.DeviceFlowStarted, bool, error) {
-	if err := f.ask("StartDeviceFlow", providerID, clientID); err != nil || f.start == nil {
+func (f *fakeBroker) StartDeviceFlow(ctx context.Context, r api.StartLogin) (api.DeviceFlowStarted, bool, error) {
+	if err := f.ask("StartDeviceFlow", r.Key, r.ClientID, r.Trace); err != nil || f.start == nil {
 		return api.DeviceFlowStarted{}, false, err
 	}
-	return f.start(ctx, providerID, clientID)
+	return f.start(ctx, r)
 }
 
 func (f *fakeBroker) DeviceFlow(_ context.Context, id, clientID string) (api.DeviceFlow, error) {
 	if id != flowID {
 		return api.DeviceFlow{}, api.Errorf(api.CodeLoginNotFound, "login %s not found", id)
+	}
+	if f.flow != nil {
+		return f.flow(id, clientID)
 	}
 	return api.DeviceFlow{DeviceFlowID: id, ProviderID: "qwen-oauth", Status: api.FlowCancelled, CreatedAt: 1795288181241}, f.ask("DeviceFlow", id, clientID)
 }
@@ -161,7 +186,7 @@ var (
 
 // newServer makes a server for c, which gets the fake and the bearer if it
 // says nothing else.
-func newServer(t *testing.T, c server.Config) *server.Server {
+func newServer(t testing.TB, c server.Config) *server.Server {
 	t.Helper()
 	if c.Broker == nil {
 		c.Broker = newFake()
@@ -177,7 +202,7 @@ func newServer(t *testing.T, c server.Config) *server.Server {
 }
 
 // handler is a server for c as its TCP listener shows it.
-func handler(t *testing.T, c server.Config) http.Handler {
+func handler(t testing.TB, c server.Config) http.Handler {
 	t.Helper()
 	return newServer(t, c).Handler(tcpAddr, false)
 }

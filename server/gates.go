@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -29,14 +30,17 @@ type gateway struct {
 	names names
 	// trusted: the listener has authenticated the owner.
 	trusted bool
-	routes  []route
+	// loopback: only this machine reaches the listener.
+	loopback bool
+	routes   []compiled
+	unknown  compiled // what a request has that has no route
 }
 
 // Handler returns the server with all its gates as it is seen on a listener at
 // addr; trusted as in [Listener].
 func (s *Server) Handler(addr net.Addr, trusted bool) http.Handler {
-	g := &gateway{Server: s, names: newNames(addr, s.Hosts), trusted: trusted}
-	g.routes = g.table()
+	g := &gateway{Server: s, names: newNames(addr, s.Hosts), trusted: trusted, loopback: loopback(addr)}
+	g.routes = compile(g.table())
 	return g
 }
 
@@ -45,18 +49,16 @@ func (s *Server) Handler(addr net.Addr, trusted bool) http.Handler {
 func (g *gateway) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w := &response{ResponseWriter: rw}
 	began := time.Now()
-	pattern := ""
+	rt := &g.unknown
 	defer func() {
 		g.recovered(w, r, recover())
-		g.Log.Debug("request", "method", r.Method, "route", pattern, "status", w.status, "took", time.Since(began))
+		if g.Log.Enabled(r.Context(), slog.LevelDebug) {
+			g.Log.Debug("request", "method", r.Method, "route", rt.pattern, "status", w.status, "took", time.Since(began))
+		}
 	}()
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("X-Content-Type-Options", "nosniff")
+	guardAnswer(w.Header())
 	abandonBody(w, r)
 	rt, err := g.pass(w, r)
-	pattern = rt.pattern
 	if err == nil {
 		err = rt.handle(w, r)
 	}
@@ -65,20 +67,41 @@ func (g *gateway) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// guardAnswer keeps an answer out of caches and other pages, and from being
+// taken for something else than it says. Names in their canonical form and one
+// array for all values: this is done for every request.
+func guardAnswer(h http.Header) {
+	values := []string{"no-store", "same-origin", "nosniff"}
+	h["Cache-Control"] = values[0:1:1]
+	h["Cross-Origin-Resource-Policy"] = values[1:2:2]
+	h["X-Content-Type-Options"] = values[2:3:3]
+}
+
 // pass is the gates in their order. The route is looked up early, since some
 // gates depend on it, but whether there is one shows only behind them.
-func (g *gateway) pass(w http.ResponseWriter, r *http.Request) (route, error) {
+func (g *gateway) pass(w http.ResponseWriter, r *http.Request) (*compiled, error) {
+	unknown := &g.unknown
 	if err := g.checkHost(r); err != nil {
-		return route{}, err
+		return unknown, err
 	}
-	if err := g.checkOrigin(w, r); err != nil {
-		return route{}, err
+	allowed, err := g.checkOrigin(w, r)
+	switch {
+	case err != nil:
+		return unknown, err
+	case allowed && preflight(r):
+		return &compiled{route: route{pattern: "preflight", handle: answerPreflight}}, nil
 	}
 	rt, noRoute := g.match(r)
-	if err := g.checkBearer(r, rt); err != nil {
-		return route{}, err
+	if noRoute != nil {
+		rt = unknown
 	}
-	if err := g.checkStrict(rt); err != nil {
+	if err := g.checkBearer(r, rt.access); err != nil {
+		return unknown, err
+	}
+	if err := g.checkRate(r, rt); err != nil {
+		return rt, err
+	}
+	if err := g.checkStrict(rt.access); err != nil {
 		return rt, err
 	}
 	if noRoute == nil {
@@ -98,28 +121,10 @@ func (g *gateway) checkHost(r *http.Request) error {
 	return nil
 }
 
-// checkOrigin refuses what a web page of another origin makes a browser send.
-// Sec-Fetch-Site covers the requests that carry no Origin.
-func (g *gateway) checkOrigin(w http.ResponseWriter, r *http.Request) error {
-	own := func(origin string) bool { return g.names.origin(origin, r.Host) }
-	if origins := r.Header.Values("Origin"); len(origins) > 0 {
-		w.Header().Set("Vary", "Origin")
-		if len(origins) > 1 || !own(origins[0]) {
-			return errOrigin
-		}
-	}
-	for _, site := range r.Header.Values("Sec-Fetch-Site") {
-		if site != "none" && site != "same-origin" {
-			return errOrigin
-		}
-	}
-	return nil
-}
-
 // checkBearer refuses whoever does not present the daemon's token (RFC 6750
 // section 2.1). The scheme's case and the run of blanks after it are free.
-func (g *gateway) checkBearer(r *http.Request, rt route) error {
-	if g.trusted || g.NoAuth || rt.access == public {
+func (g *gateway) checkBearer(r *http.Request, a access) error {
+	if g.trusted || g.NoAuth || a == public && !g.RequireAuth {
 		return nil
 	}
 	values := r.Header.Values("Authorization")
@@ -137,11 +142,11 @@ func (g *gateway) checkBearer(r *http.Request, rt route) error {
 }
 
 // checkStrict refuses, on a daemon without a token, what needs one configured.
-func (g *gateway) checkStrict(rt route) error {
+func (g *gateway) checkStrict(a access) error {
 	switch {
 	case g.trusted || !g.NoAuth:
 		return nil
-	case rt.access == guarded, rt.access == strict && g.StrictLoopback:
+	case a == guarded, a == strict && g.StrictLoopback:
 		return errTokenNeeded
 	default:
 		return nil

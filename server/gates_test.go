@@ -15,7 +15,7 @@ import (
 
 // target is a path that matches pattern.
 func target(pattern string) string {
-	return strings.NewReplacer("{id}", flowID, "{provider}", "github", "{account}", "default").Replace(pattern)
+	return strings.NewReplacer("/v1/logins/{id}", "/v1/logins/l-1", "{id}", flowID, "{provider}", "github", "{account}", "default").Replace(pattern)
 }
 
 // request makes a request that passes the Host gate; headers are pairs.
@@ -132,22 +132,6 @@ func TestT01_NoHeaderCombinationOfAWebPageReachesTheBroker(t *testing.T) {
 	}
 }
 
-func TestTheTokenOpensEveryRoute(t *testing.T) {
-	for _, auth := range []string{"Bearer " + bearer, "bearer  " + bearer, "BEARER\t" + bearer} {
-		s := newServer(t, server.Config{})
-		for _, rt := range s.Routes() {
-			if rt.Pattern == "/v1/events" {
-				continue // does not end
-			}
-			w := serve(s.Handler(tcpAddr, false), request(rt.Method, target(rt.Pattern), `{}`,
-				"Authorization", auth, "Content-Type", "application/json", "Origin", "http://localhost:4170", "Sec-Fetch-Site", "same-origin"))
-			if w.Code == 401 || w.Code == 403 {
-				t.Errorf("%q: %s %s: status = %d", auth, rt.Method, rt.Pattern, w.Code)
-			}
-		}
-	}
-}
-
 // T05: who has no token learns nothing, not even which paths there are.
 func TestT05_UnauthorizedIsTheSameForKnownAndUnknownPaths(t *testing.T) {
 	h := handler(t, server.Config{})
@@ -174,55 +158,6 @@ func TestT05_UnauthorizedIsTheSameForKnownAndUnknownPaths(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestTokenlessDaemon(t *testing.T) {
-	fake := newFake()
-	s := newServer(t, server.Config{Broker: fake, NoAuth: true})
-	h := s.Handler(tcpAddr, false)
-	for _, rt := range s.Routes() {
-		if rt.Pattern == "/v1/events" {
-			continue
-		}
-		before := len(fake.calls())
-		w := serve(h, request(rt.Method, target(rt.Pattern), `{"key":"github","providerId":"qwen-oauth"}`, "Content-Type", "application/json"))
-		if rt.Guarded != (w.Code == 401) {
-			t.Errorf("%s %s: status = %d, guarded %v", rt.Method, rt.Pattern, w.Code, rt.Guarded)
-		}
-		if rt.Guarded && (!strings.Contains(w.Body.String(), `"code":"token_required"`) || len(fake.calls()) != before) {
-			t.Errorf("%s %s: body = %s, calls = %q", rt.Method, rt.Pattern, w.Body, fake.calls()[before:])
-		}
-	}
-	for _, path := range []string{"/v1/token", "/v1/credentials", "/v1/credentials/github/default"} {
-		found := false
-		for _, rt := range s.Routes() {
-			found = found || rt.Guarded && target(rt.Pattern) == path
-		}
-		if !found {
-			t.Errorf("%s is not guarded", path)
-		}
-	}
-}
-
-func TestStrictLoopbackRefusesDeviceFlows(t *testing.T) {
-	fake := newFake()
-	h := handler(t, server.Config{Broker: fake, NoAuth: true, StrictLoopback: true})
-	for _, r := range []*http.Request{
-		request("POST", "/workspace/auth/device-flow", `{"providerId":"qwen-oauth"}`, "Content-Type", "application/json"),
-		request("GET", "/workspace/auth/device-flow/"+flowID, ""),
-		request("DELETE", "/workspace/auth/device-flow/"+flowID, ""),
-	} {
-		w := serve(h, r)
-		if w.Code != 401 || w.Body.String() != tokenRequired || w.Header().Get("Content-Length") != "165" {
-			t.Errorf("%s: %d %s (length %s)", r.Method, w.Code, w.Body, w.Header().Get("Content-Length"))
-		}
-	}
-	if w := serve(h, request("GET", "/workspace/auth/status", "")); w.Code != 200 {
-		t.Errorf("status route: %d", w.Code)
-	}
-	if calls := fake.calls(); !cmp.Equal(calls, []string{"AuthStatus"}) {
-		t.Errorf("the broker was asked: %q", calls)
 	}
 }
 
@@ -300,14 +235,6 @@ func TestOriginsOnAnAddressThatIsNotLoopback(t *testing.T) {
 	}
 }
 
-func TestRefusedOriginVaries(t *testing.T) {
-	h := handler(t, server.Config{})
-	w := serve(h, request("OPTIONS", "/workspace/auth/device-flow", "", "Origin", "http://evil.example", "Access-Control-Request-Method", "POST"))
-	if w.Code != 403 || w.Body.String() != badOrigin || w.Header().Get("Vary") != "Origin" {
-		t.Errorf("preflight: %d %s, Vary %q", w.Code, w.Body, w.Header().Get("Vary"))
-	}
-}
-
 func TestHTTP_121_EveryAnswerIsKeptFromCachesAndSniffers(t *testing.T) {
 	h := handler(t, server.Config{})
 	for _, r := range []*http.Request{
@@ -337,6 +264,10 @@ func TestNewRefusesConfigurations(t *testing.T) {
 		"no token":              {Broker: newFake()},
 		"token and no-auth":     {Broker: newFake(), NoAuth: true, Token: newServer(t, server.Config{}).Token},
 		"neither broker nor so": {},
+		"require no-auth":       {Broker: newFake(), NoAuth: true, RequireAuth: true},
+		"every origin, no-auth": {Broker: newFake(), NoAuth: true, AllowedOrigins: []string{"*"}},
+		"origin with a path":    {Broker: newFake(), NoAuth: true, AllowedOrigins: []string{"https://app.example/"}},
+		"negative limit":        {Broker: newFake(), NoAuth: true, RateLimit: &server.RateLimit{Read: -1}},
 	} {
 		if _, err := server.New(c); err == nil {
 			t.Errorf("%s: no error", name)

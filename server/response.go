@@ -49,19 +49,29 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) error 
 
 // writeAs answers with v as JSON. An error means that nothing was written.
 func writeAs(w http.ResponseWriter, mediaType string, status int, v any) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // as JSON.stringify; nosniff keeps it from being HTML
-	if err := enc.Encode(v); err != nil {
-		return err
+	body, err := encode(v)
+	if err == nil {
+		writeBody(w, mediaType, status, body)
 	}
-	body := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	w.Header().Set("Content-Type", mediaType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	return err
+}
+
+// encode is v as JSON, as JSON.stringify has it: without escapes for HTML, which
+// nosniff keeps it from being.
+func encode(v any) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, 512)) // enough for most
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+func writeBody(w http.ResponseWriter, mediaType string, status int, body []byte) {
+	values := []string{mediaType, strconv.Itoa(len(body))}
+	w.Header()["Content-Type"], w.Header()["Content-Length"] = values[0:1:1], values[1:2:2]
 	w.WriteHeader(status)
 	// A client that is gone is nobody's error.
 	_, _ = w.Write(body)
-	return nil
 }
 
 // recovered answers 500 after a panic p in a handler, and logs where it was.

@@ -19,15 +19,9 @@ import (
 	"github.com/usherauth/usher/server"
 )
 
-// routeLine is what Routes tells of a route.
-type routeLine = struct {
-	Method, Pattern string
-	Public, Guarded bool
-}
-
 // everyRoute calls f with a request to each route, with the headers given, and
 // its answer. Streams are closed at once.
-func everyRoute(t *testing.T, c server.Config, query string, headers []string, f func(routeLine, *httptest.ResponseRecorder)) {
+func everyRoute(t *testing.T, c server.Config, query string, headers []string, f func(server.RouteLine, *httptest.ResponseRecorder)) {
 	t.Helper()
 	s := newServer(t, c)
 	h := s.Handler(tcpAddr, false)
@@ -47,7 +41,7 @@ func TestRFC6750_16_BearerOutsideOfTheHeaderIsRefused(t *testing.T) {
 		"access_token": "?access_token=" + bearer, "token": "?token=" + bearer, "bearer": "?bearer=" + bearer,
 	} {
 		fake := newFake()
-		everyRoute(t, server.Config{Broker: fake}, query, nil, func(rt routeLine, w *httptest.ResponseRecorder) {
+		everyRoute(t, server.Config{Broker: fake}, query, nil, func(rt server.RouteLine, w *httptest.ResponseRecorder) {
 			if !rt.Public && w.Code != http.StatusUnauthorized {
 				t.Errorf("%s in the query of %s %s: status %d, want 401", name, rt.Method, rt.Pattern, w.Code)
 			}
@@ -100,7 +94,7 @@ func TestRFC6750_17_BearerIsInNoCookieAndNoLog(t *testing.T) {
 		}
 		var log journal
 		requests := 0
-		everyRoute(t, server.Config{Broker: fake, Log: log.logger()}, "?access_token="+bearer, headers, func(rt routeLine, w *httptest.ResponseRecorder) {
+		everyRoute(t, server.Config{Broker: fake, Log: log.logger()}, "?access_token="+bearer, headers, func(rt server.RouteLine, w *httptest.ResponseRecorder) {
 			requests++
 			if got := w.Header().Values("Set-Cookie"); len(got) != 0 {
 				t.Errorf("%s: %s %s sets cookies %q", name, rt.Method, rt.Pattern, got)
@@ -154,7 +148,7 @@ func noRedirect(t *testing.T) {
 
 func TestRFC9700_97_NoRequestIsAnsweredWithA307(t *testing.T) {
 	noRedirect(t)
-	everyRoute(t, server.Config{}, "", []string{"Authorization", "Bearer " + bearer}, func(rt routeLine, w *httptest.ResponseRecorder) {
+	everyRoute(t, server.Config{}, "", []string{"Authorization", "Bearer " + bearer}, func(rt server.RouteLine, w *httptest.ResponseRecorder) {
 		if w.Code/100 == 3 {
 			t.Errorf("%s %s: status %d", rt.Method, rt.Pattern, w.Code)
 		}
@@ -165,7 +159,7 @@ func TestRFC9700_98_DaemonRedirectsNowhere(t *testing.T) {
 	noRedirect(t)
 	for _, parameter := range []string{"redirect_uri", "next", "url", "return_to"} {
 		query := "?" + url.Values{parameter: {"https://evil.example/"}}.Encode()
-		everyRoute(t, server.Config{}, query, []string{"Authorization", "Bearer " + bearer}, func(rt routeLine, w *httptest.ResponseRecorder) {
+		everyRoute(t, server.Config{}, query, []string{"Authorization", "Bearer " + bearer}, func(rt server.RouteLine, w *httptest.ResponseRecorder) {
 			if strings.Contains(w.Header().Get("Location")+w.Header().Get("Refresh")+w.Body.String(), "evil.example") {
 				t.Errorf("%s %s%s: answered %d %v %s", rt.Method, rt.Pattern, query, w.Code, w.Header(), w.Body)
 			}

@@ -3,7 +3,6 @@ package server
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -48,10 +47,17 @@ func (g *gateway) table() []route {
 		{"GET", "/workspace/auth/device-flow/{id}", strict, g.getDeviceFlow},
 		{"DELETE", "/workspace/auth/device-flow/{id}", strict, g.cancelDeviceFlow},
 
+		{"POST", "/session", bearer, g.createSession},
+		{"DELETE", "/session/{id}", bearer, g.deleteSession},
+		{"GET", "/session/{id}/events", bearer, g.sessionEvents},
+		{"POST", "/session/{id}/heartbeat", bearer, g.heartbeatSession},
+		{"POST", "/session/{id}/detach", bearer, g.detachSession},
+
 		{"POST", "/v1/logins", bearer, g.startLogin},
 		{"GET", "/v1/logins", bearer, g.listLogins},
 		{"GET", "/v1/logins/{id}", bearer, g.getLogin},
 		{"DELETE", "/v1/logins/{id}", bearer, g.cancelLogin},
+		{"POST", "/v1/logins/{id}/complete", bearer, g.completeLogin},
 		{"GET", "/v1/credentials", guarded, g.listCredentials},
 		{"GET", "/v1/credentials/{provider}/{account}", guarded, g.getCredential},
 		{"DELETE", "/v1/credentials/{provider}/{account}", guarded, g.logout},
@@ -61,30 +67,56 @@ func (g *gateway) table() []route {
 	}
 }
 
-// native reports whether r belongs to the native surface.
-func native(r *http.Request) bool {
-	return r.URL.Path == "/v1" || strings.HasPrefix(r.URL.Path, "/v1/")
+// compiled is a route as requests are matched with it.
+type compiled struct {
+	route
+	segments  []string
+	native    bool
+	unlimited bool
 }
+
+func compile(table []route) []compiled {
+	routes := make([]compiled, len(table))
+	for i, rt := range table {
+		routes[i] = compiled{
+			route: rt, segments: strings.Split(rt.pattern, "/"),
+			native: nativePath(rt.pattern), unlimited: unlimited(rt),
+		}
+	}
+	return routes
+}
+
+// native reports whether r belongs to the native surface.
+func native(r *http.Request) bool { return nativePath(r.URL.Path) }
+
+func nativePath(path string) bool { return path == "/v1" || strings.HasPrefix(path, "/v1/") }
 
 // match finds the route of r and sets its path values. The path is taken
 // literally: nothing is cleaned, so that what a proxy in front of the daemon
 // judged is what is served. Only the compatible surface forgives one trailing
-// slash.
-func (g *gateway) match(r *http.Request) (route, error) {
+// slash and the case of letters, as its contract says.
+func (g *gateway) match(r *http.Request) (*compiled, error) {
 	escaped := r.URL.EscapedPath()
 	if !native(r) && len(escaped) > 1 {
 		escaped = strings.TrimSuffix(escaped, "/")
 	}
-	segments := strings.Split(escaped, "/")
-	for i, segment := range segments {
-		text, err := url.PathUnescape(segment)
-		if err != nil || !utf8.ValidString(text) {
-			return route{}, api.Errorf(api.CodeInvalidRequest, "Malformed URL encoding")
+	// As many as any route has; what is longer matches none.
+	segments := make([]string, 0, 8)
+	for rest, more := escaped, true; more; {
+		var segment string
+		segment, rest, more = strings.Cut(rest, "/")
+		if strings.IndexByte(segment, '%') >= 0 {
+			text, err := url.PathUnescape(segment)
+			if err != nil || !utf8.ValidString(text) {
+				return nil, api.Errorf(api.CodeInvalidRequest, "Malformed URL encoding")
+			}
+			segment = text
 		}
-		segments[i] = text
+		segments = append(segments, segment)
 	}
 	var allowed []string
-	for _, rt := range g.routes {
+	for i := range g.routes {
+		rt := &g.routes[i]
 		if !rt.matches(segments) {
 			continue
 		}
@@ -95,16 +127,16 @@ func (g *gateway) match(r *http.Request) (route, error) {
 		allowed = append(allowed, rt.method)
 	}
 	if len(allowed) > 0 {
-		return route{}, methodError{allowed}
+		return nil, methodError{allowed}
 	}
 	if h := g.extra(r.URL.Path); h != nil {
-		return route{pattern: "extra", access: bearer, handle: func(w http.ResponseWriter, r *http.Request) error {
+		return &compiled{route: route{pattern: "extra", access: bearer, handle: func(w http.ResponseWriter, r *http.Request) error {
 			awaitBody(w, time.Time{})
 			h.ServeHTTP(w, r)
 			return nil
-		}}, nil
+		}}}, nil
 	}
-	return route{}, api.Errorf(api.CodeNotFound, "Not found")
+	return nil, api.Errorf(api.CodeNotFound, "Not found")
 }
 
 // extra is the configured handler with the longest path that path is, or is below.
@@ -118,16 +150,50 @@ func (s *Server) extra(path string) (h http.Handler) {
 	return h
 }
 
-func (rt route) matches(segments []string) bool {
-	return slices.EqualFunc(strings.Split(rt.pattern, "/"), segments, func(p, s string) bool {
-		return p == s || strings.HasPrefix(p, "{") && s != ""
-	})
+func (rt *compiled) matches(segments []string) bool {
+	if len(segments) != len(rt.segments) {
+		return false
+	}
+	for i, want := range rt.segments {
+		switch got := segments[i]; {
+		case want == got:
+		case parameter(want) && got != "":
+		case !rt.native && equalFold(want, got):
+		default:
+			return false
+		}
+	}
+	return true
 }
 
-func (rt route) setValues(r *http.Request, segments []string) {
-	for i, p := range strings.Split(rt.pattern, "/") {
-		if name, ok := strings.CutPrefix(p, "{"); ok {
-			r.SetPathValue(strings.TrimSuffix(name, "}"), segments[i])
+// parameter reports whether a segment of a pattern is of the form {name}.
+func parameter(segment string) bool { return segment != "" && segment[0] == '{' }
+
+// equalFold is strings.EqualFold for ASCII alone: of the letters that Unicode
+// folds to ASCII, none may stand for one in a path.
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+func (rt *compiled) setValues(r *http.Request, segments []string) {
+	for i, p := range rt.segments {
+		if parameter(p) {
+			r.SetPathValue(p[1:len(p)-1], segments[i])
 		}
 	}
 }
@@ -136,6 +202,8 @@ func (rt route) setValues(r *http.Request, segments []string) {
 type methodError struct{ allowed []string }
 
 func (methodError) Error() string { return "Method not allowed" }
+
+func (e methodError) header(h http.Header) { h.Set("Allow", strings.Join(e.allowed, ", ")) }
 
 // As makes it an [api.Error] for whoever does not care which are allowed.
 func (e methodError) As(target any) bool {

@@ -17,7 +17,6 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	idleTimeout       = 60 * time.Second
 	maxHeaderBytes    = 16 << 10
-	maxConnections    = 256 // per listener, so that TCP cannot starve the owner's socket
 	// stopTimeout is for answers that are on their way when all is settled.
 	stopTimeout = 5 * time.Second
 )
@@ -47,11 +46,12 @@ func (s *Server) Serve(ctx context.Context, listeners ...Listener) error {
 		limits  []*connLimit
 	)
 	broken := make(chan error, len(listeners))
+	var accepting sync.WaitGroup
 	for _, l := range listeners {
-		srv, limit := s.httpServer(l), newConnLimit(l, maxConnections)
-		srv.ConnState = limit.track
+		limit := newConnLimit(l, s.MaxConnections)
+		srv := s.httpServer(l, limit)
 		servers, limits = append(servers, srv), append(limits, limit)
-		go func() { broken <- srv.Serve(limit) }()
+		accepting.Go(func() { broken <- srv.Serve(limit) })
 	}
 	var err error
 	select {
@@ -61,6 +61,10 @@ func (s *Server) Serve(ctx context.Context, listeners ...Listener) error {
 	}
 	for _, limit := range limits {
 		_ = limit.Close() // whoever comes now is better off without this daemon
+	}
+	accepting.Wait()
+	for _, limit := range limits {
+		limit.arrive(arrivalGrace)
 	}
 	s.stop(servers)
 	return err
@@ -79,9 +83,11 @@ func (s *Server) check(listeners []Listener) error {
 	return nil
 }
 
-func (s *Server) httpServer(l Listener) *http.Server {
+func (s *Server) httpServer(l Listener, limit *connLimit) *http.Server {
 	return &http.Server{
-		Handler:           s.Handler(l.Addr(), l.Trusted),
+		Handler:           limit.noteArrival(s.Handler(l.Addr(), l.Trusted)),
+		ConnState:         limit.track,
+		ConnContext:       withConn,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -112,4 +118,7 @@ func (s *Server) stop(servers []*http.Server) {
 	s.stopStreaming()
 	defer time.AfterFunc(stopTimeout, cancel).Stop()
 	stopped.Wait()
+	// No handler runs any more, so there are no more of these.
+	context.AfterFunc(bound, s.stopFollowing)
+	s.followers.Wait()
 }

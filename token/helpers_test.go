@@ -279,16 +279,17 @@ func seed(t testing.TB, store credential.Store, cred credential.Credential) cred
 	defer owner.Close()
 	id := rand.Text()
 	l, err := store.CreateLogin(ctx, credential.Login{
-		ID: id, Key: cred.Key, Method: credential.MethodDevice, Status: credential.LoginPending,
+		ID: id, Key: cred.Key, Method: credential.MethodDevice, State: credential.Pending{},
 		Binding: cred.Binding, Owner: owner.ID(), CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour),
 	}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Status, l.Won = credential.LoginPersisting, &cred
+	l.State = credential.Persisting{Won: cred}
 	if l, err = store.UpdateLogin(ctx, l, l.Version); err != nil {
 		t.Fatal(err)
 	}
+	l.State = credential.Ended{Status: credential.LoginAuthorized, At: time.Now()}
 	_, stored, err := store.Settle(ctx, l, cred)
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the machine ready for `make test`: a C compiler for the race detector,
-# strace for the tests that watch system calls, and the npm packages of e2e/ by
-# their lock file, among them a Node.js 22 where the machine's own is older.
+# strace for the tests that watch system calls, curl for the commands of the
+# documents, and the npm packages of e2e/ by their lock file, among them a
+# Node.js 22 where the machine's own is older.
 #
 # As root it installs what is missing with apt-get. Otherwise it names what is
 # missing, with the command that installs it, and fails.
@@ -17,6 +18,7 @@ has_compiler() {
 missing_packages() {
 	has_compiler || echo gcc libc6-dev
 	command -v strace >/dev/null || echo strace
+	command -v curl >/dev/null || echo curl
 	command -v node >/dev/null || echo nodejs
 	command -v npm >/dev/null || echo npm
 }

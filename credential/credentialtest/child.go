@@ -149,11 +149,11 @@ func (w worker) settle() error {
 			return err
 		}
 		won := padded(sampleCredential(github, ""), fmt.Sprint(w.Name, "-", i))
-		l.Status, l.Won = credential.LoginPersisting, &won
+		l.State = credential.Persisting{Won: won}
 		if l, err = w.UpdateLogin(w.ctx, l, l.Version); err != nil {
 			return err
 		}
-		_, cred, err := w.Settle(w.ctx, l, won)
+		_, cred, err := w.Settle(w.ctx, authorized(l), won)
 		if err != nil {
 			return err
 		}
@@ -181,9 +181,7 @@ func (w worker) own() error {
 	if err != nil {
 		return err
 	}
-	l := sampleLogin(github, "pending", o.ID())
-	l.Status = credential.LoginPending
-	if _, err := w.CreateLogin(w.ctx, l, 0); err != nil {
+	if _, err := w.CreateLogin(w.ctx, pending(sampleLogin(github, "pending", o.ID())), 0); err != nil {
 		return err
 	}
 	if _, err := w.CreateLogin(w.ctx, sampleLogin(qwen, "starting", o.ID()), 0); err != nil {

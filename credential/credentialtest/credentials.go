@@ -101,7 +101,7 @@ func testDeleteSupersedes(t *testing.T, f fixture) {
 	if err := f.Delete(f.ctx, github, cred.Generation); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := f.Settle(f.ctx, l, won); !errors.Is(err, credential.ErrSuperseded) {
+	if _, _, err := f.Settle(f.ctx, authorized(l), won); !errors.Is(err, credential.ErrSuperseded) {
 		t.Errorf("Settle of a login begun before the logout = %v, want ErrSuperseded", err)
 	}
 	marked, err := f.GetLogin(f.ctx, "l2")
@@ -111,7 +111,7 @@ func testDeleteSupersedes(t *testing.T, f fixture) {
 	if ended, err := f.GetLogin(f.ctx, "l1"); err != nil || ended.Superseded {
 		t.Errorf("the ended login: superseded %v, %v, want untouched", ended.Superseded, err)
 	}
-	if _, _, err := f.Settle(f.ctx, other, otherWon); err != nil {
+	if _, _, err := f.Settle(f.ctx, authorized(other), otherWon); err != nil {
 		t.Errorf("Settle of another key's login = %v", err)
 	}
 }
@@ -193,18 +193,19 @@ func testStamp(t *testing.T, f fixture) {
 func testNoAliases(t *testing.T, f fixture) {
 	l, _ := f.persisting(t, github, "l1")
 	won := sampleCredential(github, "l1")
-	l.Scopes[0], l.Won.Scopes[0] = "changed", "changed"
+	wonScope := func(l credential.Login) *string { return &l.State.(credential.Persisting).Won.Scopes[0] }
+	l.Scopes[0], *wonScope(l) = "changed", "changed"
 	for l, err := range f.ListLogins(f.ctx) {
-		if err != nil || l.Scopes[0] == "changed" || l.Won.Scopes[0] == "changed" {
+		if err != nil || l.Scopes[0] == "changed" || *wonScope(l) == "changed" {
 			t.Errorf("writing to a returned login changed the stored one (%v)", err)
 		}
-		l.Scopes[0], l.Won.Scopes[0], l.Won.Alias = "changed", "changed", "changed"
+		l.Scopes[0], *wonScope(l) = "changed", "changed"
 	}
 	l, err := f.GetLogin(f.ctx, "l1")
-	if err != nil || l.Scopes[0] == "changed" || l.Won.Scopes[0] == "changed" || l.Won.Alias == "changed" {
+	if err != nil || l.Scopes[0] == "changed" || *wonScope(l) == "changed" {
 		t.Errorf("writing to a listed login changed the stored one (%v)", err)
 	}
-	if _, _, err := f.Settle(f.ctx, l, won); err != nil {
+	if _, _, err := f.Settle(f.ctx, authorized(l), won); err != nil {
 		t.Fatal(err)
 	}
 	won.Scopes[0] = "changed"
@@ -230,32 +231,57 @@ func testNoAliases(t *testing.T, f fixture) {
 }
 
 func testFields(t *testing.T, f fixture) {
-	won := sampleCredential(work, "l1")
-	want := credential.Login{
-		ID: "l1", Key: work, Method: credential.MethodDevice, Status: credential.LoginPersisting, Binding: won.Binding,
-		Scopes: []string{"a", "b"}, Initiator: "client-1", Origin: "me@host", Owner: "nobody",
-		CreatedAt: start, ExpiresAt: start.Add(1), Interval: 5,
-		Device: &credential.DeviceGrant{
-			DeviceCode: secret.New("dc"), CodeVerifier: secret.New("v"), UserCode: "AB-CD",
-			VerificationURI: "https://as.test/device", VerificationURIComplete: "https://as.test/device?c=AB-CD",
+	prompt := credential.Prompt{
+		UserCode: "AB-CD", VerificationURI: "https://as.test/device",
+		VerificationURIComplete: "https://as.test/device?c=AB-CD",
+	}
+	link := credential.Prompt{AuthorizationURI: "https://as.test/authorize?state=st"}
+	for i, state := range []credential.LoginState{
+		credential.Starting{},
+		credential.Pending{Device: credential.DeviceGrant{
+			DeviceCode: secret.New("dc"), CodeVerifier: secret.New("v"), Prompt: prompt,
+		}},
+		credential.Persisting{
+			Prompt: prompt, Won: sampleCredential(work, "l1"), CancelAsked: true, CancelledBy: "client-2",
 		},
-		Won: &won, CancelledBy: "client-2", CancelAsked: true, EndedAt: start.Add(2),
-		Failure: &credential.Failure{Code: "access_denied", Hint: "ask again"},
-	}
-	if _, err := f.CreateLogin(f.ctx, want, 0); err != nil {
-		t.Fatal(err)
-	}
-	want.Version = 1
-	got, err := f.GetLogin(f.ctx, "l1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantForm, err := credential.EncodeLogin(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if gotForm, err := credential.EncodeLogin(got); err != nil || string(gotForm) != string(wantForm) {
-		t.Errorf("a login changed in the store (%v): %+v, want %+v", err, got, want)
+		credential.Ended{
+			Status: credential.LoginDenied, At: start.Add(2),
+			Failure: credential.Failure{Code: "access_denied", Hint: "ask again", FromProvider: true},
+		},
+		credential.Ended{Status: credential.LoginCancelled, At: start.Add(2), CancelledBy: "client-2"},
+		credential.AwaitingCode{Code: credential.CodeGrant{
+			State: secret.New("st"), CodeVerifier: secret.New("v"),
+			RedirectURI: "http://127.0.0.1:1/cb", AuthorizationURI: "https://as.test/authorize?state=st",
+		}},
+		credential.Exchanging{Prompt: link},
+		credential.Persisting{Prompt: link, Won: sampleCredential(work, "l1")},
+	} {
+		method := credential.MethodDevice
+		if i > 4 {
+			method = credential.MethodCode
+		}
+		id := fmt.Sprint("l", i)
+		want := credential.Login{
+			ID: id, Key: credential.Key{Provider: "p", Account: id}, Method: method,
+			Binding: sampleCredential(work, "").Binding, Scopes: []string{"a", "b"},
+			Initiator: "client-1", Origin: "me@host", Trace: "trace", Owner: "nobody",
+			CreatedAt: start, ExpiresAt: start.Add(1), Interval: 5, Superseded: true, State: state,
+		}
+		if _, err := f.CreateLogin(f.ctx, want, 0); err != nil {
+			t.Fatal(err)
+		}
+		want.Version = 1
+		got, err := f.GetLogin(f.ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantForm, err := credential.EncodeLogin(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gotForm, err := credential.EncodeLogin(got); err != nil || string(gotForm) != string(wantForm) {
+			t.Errorf("a login changed in the store (%v): %+v, want %+v", err, got, want)
+		}
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/usherauth/usher/credential"
-	"github.com/usherauth/usher/secret"
 )
 
 func testLogins(t *testing.T, f fixture) {
@@ -20,10 +19,10 @@ func testLogins(t *testing.T, f fixture) {
 	if _, err := f.CreateLogin(f.ctx, sampleLogin(qwen, "l1", ""), 0); !errors.Is(err, credential.ErrConflict) {
 		t.Errorf("CreateLogin with a taken id = %v, want ErrConflict", err)
 	}
-	l.Status = credential.LoginPending
+	l = pending(l)
 	updated, err := f.UpdateLogin(f.ctx, l, 1)
-	if err != nil || updated.Version != 2 || updated.Status != credential.LoginPending {
-		t.Errorf("UpdateLogin = version %d, %s, %v, want 2, pending", updated.Version, updated.Status, err)
+	if err != nil || updated.Version != 2 || updated.Status() != credential.LoginPending {
+		t.Errorf("UpdateLogin = version %d, %s, %v, want 2, pending", updated.Version, updated.Status(), err)
 	}
 	if _, err := f.UpdateLogin(f.ctx, l, 1); !errors.Is(err, credential.ErrConflict) {
 		t.Errorf("UpdateLogin of an older version = %v, want ErrConflict", err)
@@ -36,8 +35,7 @@ func testLogins(t *testing.T, f fixture) {
 	if err := f.DeleteLogin(f.ctx, "l1"); !errors.Is(err, credential.ErrConflict) {
 		t.Errorf("DeleteLogin of a live login = %v, want ErrConflict", err)
 	}
-	updated.Status = credential.LoginDenied
-	if _, err := f.UpdateLogin(f.ctx, updated, 2); err != nil {
+	if _, err := f.UpdateLogin(f.ctx, failed(updated), 2); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.DeleteLogin(f.ctx, "l1"); err != nil {
@@ -53,21 +51,21 @@ func testCreateLoginExists(t *testing.T, f fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, status := range []credential.LoginStatus{credential.LoginStarting, credential.LoginPending, credential.LoginPersisting} {
-		first.Status = status
+	won := sampleCredential(github, "l1")
+	for _, state := range []credential.LoginState{credential.Starting{}, pending(first).State, credential.Persisting{Won: won}} {
+		first.State = state
 		if first, err = f.UpdateLogin(f.ctx, first, first.Version); err != nil {
 			t.Fatal(err)
 		}
 		got, err := f.CreateLogin(f.ctx, sampleLogin(github, "l2", ""), 1)
 		if !errors.Is(err, credential.ErrLoginExists) || got.ID != "l1" || got.Version != first.Version {
-			t.Errorf("beside a %s login: CreateLogin = %q, version %d, %v, want l1, %d, ErrLoginExists", status, got.ID, got.Version, err, first.Version)
+			t.Errorf("beside a %s login: CreateLogin = %q, version %d, %v, want l1, %d, ErrLoginExists", first.Status(), got.ID, got.Version, err, first.Version)
 		}
 	}
 	if _, err := f.CreateLogin(f.ctx, sampleLogin(work, "l3", ""), 0); err != nil {
 		t.Errorf("CreateLogin of another account: %v", err)
 	}
-	first.Status = credential.LoginFailed
-	if _, err := f.UpdateLogin(f.ctx, first, first.Version); err != nil {
+	if _, err := f.UpdateLogin(f.ctx, failed(first), first.Version); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.CreateLogin(f.ctx, sampleLogin(github, "l2", ""), 0); err != nil {
@@ -131,8 +129,8 @@ func testStartingReplaced(t *testing.T, f fixture) {
 			t.Errorf("GetLogin of the abandoned login %s = %v, want ErrNotFound", id, err)
 		}
 	}
-	got.Status = credential.LoginPending // has a code somebody may approve: not replaced
-	if _, err := f.UpdateLogin(f.ctx, got, got.Version); err != nil {
+	// It has a code somebody may approve: not replaced.
+	if _, err := f.UpdateLogin(f.ctx, pending(got), got.Version); err != nil {
 		t.Fatal(err)
 	}
 	if l, err := f.CreateLogin(f.ctx, sampleLogin(github, "l3", ""), 0); !errors.Is(err, credential.ErrLoginExists) || l.ID != "l2" {
@@ -158,8 +156,7 @@ func testLoginCap(t *testing.T, f fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Status = credential.LoginExpired
-	if _, err := f.UpdateLogin(f.ctx, l, l.Version); err != nil {
+	if _, err := f.UpdateLogin(f.ctx, failed(l), l.Version); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.CreateLogin(f.ctx, sampleLogin(key(3), "l3", owner), 3); err != nil {
@@ -175,10 +172,7 @@ func testClaim(t *testing.T, f fixture) {
 	if _, err := f.ClaimLogin(f.ctx, "l1", second.ID()); !errors.Is(err, credential.ErrNotFound) {
 		t.Errorf("ClaimLogin of an unknown login = %v, want ErrNotFound", err)
 	}
-	l := sampleLogin(github, "l1", first.ID())
-	l.Status = credential.LoginPending
-	l.Device = &credential.DeviceGrant{DeviceCode: secret.New("dc")}
-	l, err := f.CreateLogin(f.ctx, l, 0)
+	l, err := f.CreateLogin(f.ctx, pending(sampleLogin(github, "l1", first.ID())), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,14 +187,14 @@ func testClaim(t *testing.T, f fixture) {
 		t.Fatal(err)
 	}
 	got, err := f.ClaimLogin(f.ctx, "l1", second.ID())
-	if err != nil || got.Owner != second.ID() || got.Version != l.Version+2 || got.Device == nil || got.Device.DeviceCode.Reveal() != "dc" {
-		t.Errorf("ClaimLogin after the owner died = owner %q, version %d, device %v, %v", got.Owner, got.Version, got.Device, err)
+	device, isPending := got.State.(credential.Pending)
+	if err != nil || got.Owner != second.ID() || got.Version != l.Version+2 || !isPending || device.Device.DeviceCode.Reveal() != "dc" {
+		t.Errorf("ClaimLogin after the owner died = owner %q, version %d, %+v, %v", got.Owner, got.Version, got.State, err)
 	}
 	if _, err := f.UpdateLogin(f.ctx, mine, mine.Version); !errors.Is(err, credential.ErrConflict) {
 		t.Errorf("UpdateLogin by the former owner = %v, want ErrConflict", err)
 	}
-	got.Status = credential.LoginCancelled
-	if _, err := f.UpdateLogin(f.ctx, got, got.Version); err != nil {
+	if _, err := f.UpdateLogin(f.ctx, failed(got), got.Version); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.ClaimLogin(f.ctx, "l1", second.ID()); !errors.Is(err, credential.ErrConflict) {
@@ -218,7 +212,7 @@ func testUpdateLoginRace(t *testing.T, f fixture) {
 	for range 16 {
 		wg.Go(func() {
 			mine := l
-			mine.Status = credential.LoginPersisting
+			mine.State = credential.Persisting{Won: sampleCredential(github, "l1")}
 			if _, err := f.UpdateLogin(f.ctx, mine, l.Version); err == nil {
 				won.Add(1)
 			} else if !errors.Is(err, credential.ErrConflict) {
@@ -259,8 +253,7 @@ func testListLogins(t *testing.T, f fixture) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Status = credential.LoginDenied
-	if _, err := f.UpdateLogin(f.ctx, l, 1); err != nil {
+	if _, err := f.UpdateLogin(f.ctx, failed(l), 1); err != nil {
 		t.Fatal(err)
 	}
 	check("l1 1", "l0 2", "l2 1")

@@ -65,6 +65,8 @@ func Run(t *testing.T, open func(t *testing.T) credential.Store) {
 		{"a login is claimed from a dead owner only", testClaim},
 		{"one of many concurrent claims at a version wins", testUpdateLoginRace},
 		{"logins are listed oldest first", testListLogins},
+		{"the live login of a key is found", testLiveLogin},
+		{"changes of logins are told", testLoginChanges},
 		{"hostile login ids are not found", testHostileIDs},
 
 		{"registrations are created once", testRegistrations},
@@ -120,7 +122,7 @@ func sampleCredential(key credential.Key, tag string) credential.Credential {
 // sampleLogin is a starting login.
 func sampleLogin(key credential.Key, id, owner string) credential.Login {
 	return credential.Login{
-		ID: id, Key: key, Method: credential.MethodDevice, Status: credential.LoginStarting,
+		ID: id, Key: key, Method: credential.MethodDevice, State: credential.Starting{},
 		Binding: sampleCredential(key, "").Binding, Scopes: []string{"openid"},
 		Initiator: "client-1", Origin: "me@host", Owner: owner,
 		CreatedAt: start, ExpiresAt: start.Add(10 * time.Minute), Interval: 5 * time.Second,
@@ -146,8 +148,7 @@ func (f fixture) persisting(t *testing.T, key credential.Key, id string) (creden
 		t.Fatalf("CreateLogin: %v", err)
 	}
 	won := sampleCredential(key, id)
-	l.Status = credential.LoginPersisting
-	l.Won = &won
+	l.State = credential.Persisting{Won: won}
 	if l, err = f.UpdateLogin(f.ctx, l, l.Version); err != nil {
 		t.Fatalf("UpdateLogin: %v", err)
 	}
@@ -158,11 +159,33 @@ func (f fixture) persisting(t *testing.T, key credential.Key, id string) (creden
 func (f fixture) login(t *testing.T, key credential.Key, id string) credential.Credential {
 	t.Helper()
 	l, won := f.persisting(t, key, id)
-	_, cred, err := f.Settle(f.ctx, l, won)
+	_, cred, err := f.Settle(f.ctx, authorized(l), won)
 	if err != nil {
 		t.Fatalf("Settle: %v", err)
 	}
 	return cred
+}
+
+// authorized is l as its settle leaves it.
+func authorized(l credential.Login) credential.Login {
+	l.State = credential.Ended{Status: credential.LoginAuthorized, At: start}
+	return l
+}
+
+// failed is l as a failure of its own leaves it.
+func failed(l credential.Login) credential.Login {
+	l.State = credential.Ended{
+		Status: credential.LoginFailed, At: start, Failure: credential.Failure{Code: "persist_failed"},
+	}
+	return l
+}
+
+// pending is l as the provider's answer leaves it.
+func pending(l credential.Login) credential.Login {
+	l.State = credential.Pending{Device: credential.DeviceGrant{
+		DeviceCode: secret.New("dc"), Prompt: credential.Prompt{UserCode: "AB-CD", VerificationURI: "https://as.test/device"},
+	}}
+	return l
 }
 
 func (f fixture) get(t *testing.T, key credential.Key) credential.Credential {

@@ -7,19 +7,19 @@ import (
 	"testing"
 
 	"github.com/usherauth/usher/credential"
-	"github.com/usherauth/usher/secret"
 )
 
 func testSettle(t *testing.T, f fixture) {
 	l, won := f.persisting(t, github, "l1")
-	l.EndedAt = start
-	l.Device = &credential.DeviceGrant{DeviceCode: secret.New("dc"), UserCode: "AB-CD"}
-	gotLogin, gotCred, err := f.Settle(f.ctx, l, won)
+	if _, _, err := f.Settle(f.ctx, l, won); err == nil {
+		t.Error("Settle to a state that is not authorized succeeded, want an error")
+	}
+	gotLogin, gotCred, err := f.Settle(f.ctx, authorized(l), won)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if gotLogin.Status != credential.LoginAuthorized || gotLogin.Device != nil || gotLogin.Won != nil || gotLogin.Version != l.Version+1 {
-		t.Errorf("settled login = %+v, want authorized, version %d, no device and no credential", gotLogin, l.Version+1)
+	if gotLogin.State != authorized(l).State || gotLogin.Version != l.Version+1 {
+		t.Errorf("settled login = %+v, want authorized, version %d", gotLogin, l.Version+1)
 	}
 	want := won
 	want.Grant, want.Generation = "l1", 1
@@ -29,10 +29,10 @@ func testSettle(t *testing.T, f fixture) {
 		}
 	}
 	stored, err := f.GetLogin(f.ctx, "l1")
-	if err != nil || stored.Status != credential.LoginAuthorized || stored.Device != nil || stored.Won != nil || !stored.EndedAt.Equal(start) {
-		t.Errorf("stored login = %+v, %v, want authorized, ended, without device and credential", stored, err)
+	if err != nil || stored.State != authorized(l).State {
+		t.Errorf("stored login = %+v, %v, want authorized", stored, err)
 	}
-	if _, _, err := f.Settle(f.ctx, l, won); !errors.Is(err, credential.ErrConflict) {
+	if _, _, err := f.Settle(f.ctx, authorized(l), won); !errors.Is(err, credential.ErrConflict) {
 		t.Errorf("second Settle = %v, want ErrConflict", err)
 	}
 	if again := f.login(t, github, "l2"); again.Generation != 2 || again.Grant != "l2" {
@@ -44,22 +44,22 @@ func testSettleConflict(t *testing.T, f fixture) {
 	l, won := f.persisting(t, github, "l1")
 	stale := l
 	stale.Version--
-	if _, _, err := f.Settle(f.ctx, stale, won); !errors.Is(err, credential.ErrConflict) {
+	if _, _, err := f.Settle(f.ctx, authorized(stale), won); !errors.Is(err, credential.ErrConflict) {
 		t.Errorf("Settle of an older version = %v, want ErrConflict", err)
 	}
 	unknown := l
 	unknown.ID = "unknown"
-	if _, _, err := f.Settle(f.ctx, unknown, won); !errors.Is(err, credential.ErrNotFound) {
+	if _, _, err := f.Settle(f.ctx, authorized(unknown), won); !errors.Is(err, credential.ErrNotFound) {
 		t.Errorf("Settle of an unknown login = %v, want ErrNotFound", err)
 	}
-	pending, err := f.CreateLogin(f.ctx, sampleLogin(qwen, "l2", ""), 0)
+	early, err := f.CreateLogin(f.ctx, sampleLogin(qwen, "l2", ""), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := f.Settle(f.ctx, pending, sampleCredential(qwen, "l2")); !errors.Is(err, credential.ErrConflict) {
+	if _, _, err := f.Settle(f.ctx, authorized(early), sampleCredential(qwen, "l2")); !errors.Is(err, credential.ErrConflict) {
 		t.Errorf("Settle of a login that is not persisting = %v, want ErrConflict", err)
 	}
-	if _, _, err := f.Settle(f.ctx, l, sampleCredential(qwen, "l1")); err == nil {
+	if _, _, err := f.Settle(f.ctx, authorized(l), sampleCredential(qwen, "l1")); err == nil {
 		t.Error("Settle with another key's credential succeeded, want an error")
 	}
 	for _, key := range []credential.Key{github, qwen} {
@@ -76,7 +76,7 @@ func testSettleSuperseded(t *testing.T, f fixture) {
 	if _, err := f.UpdateLogin(f.ctx, marked, l.Version); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := f.Settle(f.ctx, l, won); !errors.Is(err, credential.ErrSuperseded) {
+	if _, _, err := f.Settle(f.ctx, authorized(l), won); !errors.Is(err, credential.ErrSuperseded) {
 		t.Errorf("Settle = %v, want ErrSuperseded", err)
 	}
 	if _, err := f.Get(f.ctx, github); !errors.Is(err, credential.ErrNotFound) {
@@ -100,9 +100,9 @@ func settleCrashed(t *testing.T, f fixture) (credential.Login, credential.Creden
 
 func testSettleCrash(t *testing.T, f fixture) {
 	l, stored := settleCrashed(t, f)
-	got, cred, err := f.Settle(f.ctx, l, *l.Won)
-	if err != nil || got.Status != credential.LoginAuthorized {
-		t.Fatalf("Settle = %v, %v, want authorized", got.Status, err)
+	got, cred, err := f.Settle(f.ctx, authorized(l), l.State.(credential.Persisting).Won)
+	if err != nil || got.Status() != credential.LoginAuthorized {
+		t.Fatalf("Settle = %v, %v, want authorized", got.Status(), err)
 	}
 	if !cred.Equal(stored) || !f.get(t, github).Equal(stored) {
 		t.Errorf("the credential was stored again: generation %d, want %d", cred.Generation, stored.Generation)
@@ -114,7 +114,7 @@ func testSettleCrashLogout(t *testing.T, f fixture) {
 	if err := f.Delete(f.ctx, github, stored.Generation); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := f.Settle(f.ctx, l, *l.Won); !errors.Is(err, credential.ErrSuperseded) {
+	if _, _, err := f.Settle(f.ctx, authorized(l), l.State.(credential.Persisting).Won); !errors.Is(err, credential.ErrSuperseded) {
 		t.Errorf("Settle = %v, want ErrSuperseded", err)
 	}
 	if _, err := f.Get(f.ctx, github); !errors.Is(err, credential.ErrNotFound) {
@@ -144,7 +144,7 @@ func testLogoutBesideSettle(t *testing.T, f fixture) {
 		l, won := f.persisting(t, github, fmt.Sprint("second", i))
 		both := []func(){
 			func() {
-				_, _, err := f.Settle(f.ctx, l, won)
+				_, _, err := f.Settle(f.ctx, authorized(l), won)
 				if err != nil && !errors.Is(err, credential.ErrSuperseded) {
 					t.Errorf("Settle: %v", err)
 				}
@@ -163,9 +163,8 @@ func testLogoutBesideSettle(t *testing.T, f fixture) {
 			t.Fatalf("after the logout there is grant %q, %v, want ErrNotFound", cred.Grant, err)
 		}
 		// A superseded login is ended by its owner.
-		if stored, err := f.GetLogin(f.ctx, l.ID); err == nil && stored.Status.Live() {
-			stored.Status = credential.LoginFailed
-			if _, err := f.UpdateLogin(f.ctx, stored, stored.Version); err != nil {
+		if stored, err := f.GetLogin(f.ctx, l.ID); err == nil && stored.Live() {
+			if _, err := f.UpdateLogin(f.ctx, failed(stored), stored.Version); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -27,6 +27,7 @@ func RunShared(t *testing.T, open func(dir string) (credential.Store, error)) {
 		{"settle beside commits loses nothing", testSharedSettle},
 		{"one of many logins wins", testSharedCreateLogin},
 		{"readers never see a mixture", testSharedReaders},
+		{"other processes' logins are told and found", testSharedChanges},
 		{"a killed holder frees the rotation", testKilledHolder},
 		{"a killed owner's logins can be taken over", testKilledOwner},
 		{"writers killed anywhere leave a whole store", testKilledWriters},

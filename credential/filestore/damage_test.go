@@ -221,9 +221,7 @@ func TestLaterVersionIsLeftAlone(t *testing.T) {
 			s := open(t, dir)
 			cred := update(t, s, login(t, s, github, "l1"), "2")
 			overwrite(t, current(dir, github), later)
-			l := pending(github, "l2")
-			l.Status = credential.LoginPersisting
-			l, err := s.CreateLogin(t.Context(), l, 0)
+			l, err := s.CreateLogin(t.Context(), persisting(github, "l2"), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -232,7 +230,7 @@ func TestLaterVersionIsLeftAlone(t *testing.T) {
 				"BeginRotation": func() error { _, err := s.BeginRotation(t.Context(), github, 0); return err },
 				"Update":        func() error { _, err := s.Update(t.Context(), cred, cred.Generation); return err },
 				"Delete":        func() error { return s.Delete(t.Context(), github, cred.Generation) },
-				"Settle":        func() error { _, _, err := s.Settle(t.Context(), l, sample(github, "x")); return err },
+				"Settle":        func() error { _, _, err := s.Settle(t.Context(), authorized(l), sample(github, "x")); return err },
 			} {
 				err := do()
 				if !isStoreError(err, folder(dir, github)) || !errors.Is(err, credential.ErrVersion) || strings.Contains(err.Error(), "canary") {

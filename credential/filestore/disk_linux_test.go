@@ -195,9 +195,7 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 	dir := mountDisk(t, "1m")
 	cred := login(t, open(t, dir), github, "l1")
-	l := pending(qwen, "l2")
-	l.Status = credential.LoginPersisting
-	l, err := open(t, dir).CreateLogin(t.Context(), l, 0)
+	l, err := open(t, dir).CreateLogin(t.Context(), persisting(qwen, "l2"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +225,7 @@ func TestReadOnlyStore(t *testing.T) {
 	_, newOwner := s.NewOwner(t.Context())
 	_, createLogin := s.CreateLogin(t.Context(), pending(github, "l3"), 0)
 	_, updateLogin := s.UpdateLogin(t.Context(), l, l.Version)
-	_, _, settle := s.Settle(t.Context(), l, sample(qwen, "2"))
+	_, _, settle := s.Settle(t.Context(), authorized(l), sample(qwen, "2"))
 	_, updating := s.Update(t.Context(), cred, cred.Generation)
 	_, registering := s.PutRegistration(t.Context(), credential.Registration{Issuer: "https://as.test"})
 	for name, err := range map[string]error{

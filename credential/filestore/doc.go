@@ -10,6 +10,7 @@
 //	                   write.lock   held by every compare-and-swap, for milliseconds
 //	                   spill/       answers that could not be stored in cred.json
 //	logins/<id>.json, logins/lock
+//	logins/changes                  which logins changed, for other processes
 //	owners/<id>                     locked for as long as its owner lives
 //	registrations/<hash>.json, registrations/lock
 //

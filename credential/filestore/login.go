@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/usherauth/usher/credential"
 )
@@ -35,53 +36,57 @@ func (s *Store) createLogin(ctx context.Context, login credential.Login, maxActi
 	if err := s.sweepOwners(); err != nil {
 		return credential.Login{}, err
 	}
-	// Damaged records keep nobody from logging in; ListLogins reports them.
-	all, _ := s.allLogins()
-	active, replaced := 0, []string(nil)
-	for _, l := range all {
-		switch {
-		case l.ID == login.ID:
-			return credential.Login{}, fmt.Errorf("%w: the id is taken", credential.ErrConflict)
-		case !l.Status.Live():
-			continue
-		}
-		abandoned, err := s.abandoned(l)
-		switch {
-		case err != nil:
-			return credential.Login{}, err
-		case abandoned:
-			replaced = append(replaced, l.ID)
-		case l.Key != login.Key:
-			active++
-		default:
-			return cloneLogin(l), credential.ErrLoginExists
-		}
+	if _, err := s.readLogin(login.ID); !errors.Is(err, credential.ErrNotFound) {
+		return credential.Login{}, fmt.Errorf("%w: the id is taken", credential.ErrConflict)
 	}
-	if maxActive > 0 && active >= maxActive {
-		return credential.Login{}, fmt.Errorf("%w: %d of %d", credential.ErrTooManyLogins, active, maxActive)
+	existing, replaced, err := s.makeRoom(login.Key, maxActive)
+	if err != nil {
+		return existing, err
 	}
 	login.Version = 1
-	if err := s.writeFirst(login); err != nil {
+	if err := s.change(login, false, func() error { return s.writeFirst(login) }); err != nil {
 		return credential.Login{}, err
 	}
-	for _, id := range replaced {
+	for _, l := range replaced {
 		// After a crash before this, the owner is still dead and the next
 		// login removes it.
-		if err := remove(s.loginPath(id)); err != nil {
+		if err := s.removeLogin(l); err != nil {
 			return credential.Login{}, failure("replacing an abandoned login", s.dir, err)
 		}
 	}
 	return login, nil
 }
 
-// abandoned reports whether the provider was never heard for l, nor ever will
-// be: nobody claims a login that only starts.
-func (s *Store) abandoned(l credential.Login) (bool, error) {
-	if l.Status != credential.LoginStarting {
-		return false, nil
+// makeRoom finds out whether a login of key may begin, and which abandoned
+// ones it replaces. With [credential.ErrLoginExists] comes the one there is.
+func (s *Store) makeRoom(key credential.Key, maxActive int) (existing credential.Login, replaced []credential.Login, err error) {
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	if err := s.catchUp(); err != nil {
+		return existing, nil, err
 	}
-	alive, err := s.alive(l.Owner)
-	return !alive, err
+	if replaced, err = s.abandoned(); err != nil {
+		return existing, nil, err
+	}
+	active := len(s.index.live)
+	for _, l := range replaced {
+		if s.index.live[l.Key] == l.ID {
+			active--
+		}
+	}
+	isReplaced := func(id string) bool {
+		return slices.ContainsFunc(replaced, func(l credential.Login) bool { return l.ID == id })
+	}
+	if id, ok := s.index.live[key]; ok && !isReplaced(id) {
+		if l, err := s.readLogin(id); err == nil {
+			return l, nil, credential.ErrLoginExists
+		}
+		active-- // damaged since
+	}
+	if maxActive > 0 && active >= maxActive {
+		return existing, nil, fmt.Errorf("%w: %d of %d", credential.ErrTooManyLogins, active, maxActive)
+	}
+	return existing, replaced, nil
 }
 
 // GetLogin implements [credential.Store].
@@ -89,13 +94,37 @@ func (s *Store) GetLogin(ctx context.Context, id string) (credential.Login, erro
 	return s.readLogin(id)
 }
 
-// ListLogins implements [credential.Store]. Logins whose file did not change
-// since the last call cost one lstat each. Those that cannot be read come last.
+// LiveLogin implements [credential.Store].
+func (s *Store) LiveLogin(ctx context.Context, key credential.Key) (credential.Login, error) {
+	lock, err := s.lockLogins(ctx)
+	if err != nil {
+		return credential.Login{}, err
+	}
+	defer lock.Release()
+	return s.liveLogin(key)
+}
+
+// liveLogin is LiveLogin for a caller that holds the lock of the logins.
+func (s *Store) liveLogin(key credential.Key) (credential.Login, error) {
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	if err := s.catchUp(); err != nil {
+		return credential.Login{}, err
+	}
+	id, ok := s.index.live[key]
+	if !ok {
+		return credential.Login{}, fmt.Errorf("live login of %s: %w", key, credential.ErrNotFound)
+	}
+	return s.readLogin(id)
+}
+
+// ListLogins implements [credential.Store]. Logins that cannot be read come
+// last.
 func (s *Store) ListLogins(ctx context.Context) iter.Seq2[credential.Login, error] {
 	return func(yield func(credential.Login, error) bool) {
 		all, errs := s.allLogins()
 		for _, l := range all {
-			if !yield(cloneLogin(l), nil) {
+			if !yield(l, nil) {
 				return
 			}
 		}
@@ -137,7 +166,7 @@ func (s *Store) ClaimLogin(ctx context.Context, id, owner string) (credential.Lo
 	if err != nil {
 		return credential.Login{}, err
 	}
-	if !l.Status.Live() {
+	if !l.Live() {
 		return credential.Login{}, fmt.Errorf("claiming login %s: %w: it has ended", id, credential.ErrConflict)
 	}
 	if l.Owner != owner {
@@ -167,25 +196,23 @@ func (s *Store) DeleteLogin(ctx context.Context, id string) error {
 		return nil
 	case err != nil:
 		return err
-	case l.Status.Live():
+	case l.Live():
 		return fmt.Errorf("deleting login %s: %w: it has not ended", id, credential.ErrConflict)
 	}
-	return failure("deleting a login", s.dir, remove(s.loginPath(id)))
+	return failure("deleting a login", s.dir, s.removeLogin(l))
 }
 
-// supersede marks the live logins of key: after a logout they must not store
-// what they may still win. The caller holds the lock of the logins.
+// supersede marks the live login of key: after a logout it must not store what
+// it may still win. The caller holds the lock of the logins.
 func (s *Store) supersede(key credential.Key) error {
-	all, _ := s.allLogins() // a damaged one cannot be settled either
-	for _, l := range all {
-		if l.Key != key || !l.Status.Live() || l.Superseded {
-			continue
-		}
-		l.Superseded = true
-		l.Version++
-		if err := s.writeLogin(l); err != nil {
-			return err
-		}
+	l, err := s.liveLogin(key)
+	switch {
+	case errors.Is(err, credential.ErrNotFound), err == nil && l.Superseded:
+		return nil
+	case err != nil:
+		return err
 	}
-	return nil
+	l.Superseded = true
+	l.Version++
+	return s.writeLogin(l)
 }

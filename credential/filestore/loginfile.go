@@ -16,8 +16,25 @@ import (
 	"github.com/usherauth/usher/internal/safetext"
 )
 
+// lockLogins takes the lock of the logins. What killed writers left there is
+// removed the first time, and whenever one is known to have died: sweeping
+// reads the whole folder.
 func (s *Store) lockLogins(ctx context.Context) (*filelock.Lock, error) {
-	return lockFolder(ctx, filepath.Join(s.dir, "logins"), "lock")
+	path := filepath.Join(s.dir, "logins")
+	if err := atomicfile.EnsureDir(path); err != nil {
+		return nil, failure("preparing a change", path, err)
+	}
+	lock, err := filelock.Acquire(ctx, filepath.Join(path, "lock"))
+	if err != nil {
+		return nil, failure("locking for a change", path, err)
+	}
+	if s.unswept.Swap(false) {
+		if err := atomicfile.Sweep(path); err != nil {
+			s.unswept.Store(true)
+			return nil, errors.Join(failure("cleaning up", path, err), lock.Release())
+		}
+	}
+	return lock, nil
 }
 
 // isID keeps an id, which may come from anywhere, inside its folder.
@@ -54,7 +71,14 @@ func (s *Store) writeLogin(l credential.Login) error {
 		return err
 	}
 	path := s.loginPath(l.ID)
-	return failure("writing a login", path, write(path, data))
+	return s.change(l, false, func() error {
+		return failure("writing a login", path, atomicfile.Write(path, data, 0o600))
+	})
+}
+
+// removeLogin removes l's file.
+func (s *Store) removeLogin(l credential.Login) error {
+	return s.change(l, true, func() error { return remove(s.loginPath(l.ID)) })
 }
 
 // writeFirst is writeLogin for a new login, with room for its end.
@@ -71,57 +95,40 @@ func (s *Store) writeFirst(l credential.Login) error {
 	return failure("writing a login", path, staged.Commit(data))
 }
 
-// allLogins returns the logins, oldest first. They share memory with the cache.
-func (s *Store) allLogins() (all []credential.Login, errs []error) {
+// loginIDs returns the ids of the stored logins.
+func (s *Store) loginIDs() ([]string, error) {
 	root := filepath.Join(s.dir, "logins")
 	entries, err := readDir(root)
 	if err != nil {
-		return nil, []error{failure("listing logins", root, err)}
+		return nil, failure("listing logins", root, err)
 	}
-	var seen []string
+	ids := make([]string, 0, len(entries))
 	for _, entry := range entries {
-		id, isLogin := strings.CutSuffix(entry.Name(), ".json")
-		if !isLogin || !isID(id) {
-			continue
+		if id, isLogin := strings.CutSuffix(entry.Name(), ".json"); isLogin && isID(id) {
+			ids = append(ids, id)
 		}
-		path := s.loginPath(id)
-		seen = append(seen, path)
-		l, err := s.logins.get(path, path, func() (*credential.Login, error) {
-			l, err := s.readLogin(id)
-			if errors.Is(err, credential.ErrNotFound) {
-				return nil, nil
-			}
-			return &l, err
-		})
+	}
+	return ids, nil
+}
+
+// allLogins reads the logins, oldest first.
+func (s *Store) allLogins() (all []credential.Login, errs []error) {
+	ids, err := s.loginIDs()
+	if err != nil {
+		return nil, []error{err}
+	}
+	for _, id := range ids {
+		l, err := s.readLogin(id)
 		switch {
+		case errors.Is(err, credential.ErrNotFound): // removed since
 		case err != nil:
 			errs = append(errs, err)
-		case l != nil:
-			all = append(all, *l)
+		default:
+			all = append(all, l)
 		}
 	}
-	s.logins.keep(seen)
 	slices.SortFunc(all, func(a, b credential.Login) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 	return all, errs
-}
-
-// cloneLogin returns l sharing no memory with it that can be written to.
-func cloneLogin(l credential.Login) credential.Login {
-	l.Scopes = slices.Clone(l.Scopes)
-	if l.Device != nil {
-		device := *l.Device
-		l.Device = &device
-	}
-	if l.Won != nil {
-		won := *l.Won
-		won.Scopes = slices.Clone(won.Scopes)
-		l.Won = &won
-	}
-	if l.Failure != nil {
-		failure := *l.Failure
-		l.Failure = &failure
-	}
-	return l
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/internal/atomicfile"
@@ -27,9 +28,12 @@ const maxFile = 32 << 20
 // Store is a [credential.Store] in a folder. Make one with [Open]. Any number
 // of Stores, in any number of processes, may be open on one folder.
 type Store struct {
-	dir    string
-	creds  cache[credential.Credential] // by folder path
-	logins cache[credential.Login]      // by file path
+	dir   string
+	creds cache[credential.Credential] // by folder path
+
+	index   index
+	view    feedView
+	unswept atomic.Bool // temporary files may lie beside the logins
 
 	mu     sync.Mutex
 	owners map[*owner]bool // the living owners made here
@@ -49,7 +53,9 @@ func Open(dir string) (*Store, error) {
 	if err := atomicfile.EnsureDir(dir); err != nil {
 		return nil, &Error{Op: "opening the store", Path: dir, Err: err}
 	}
-	return &Store{dir: dir, owners: make(map[*owner]bool)}, nil
+	s := &Store{dir: dir, owners: make(map[*owner]bool)}
+	s.unswept.Store(true)
+	return s, nil
 }
 
 // Close ends the owners that were made by this Store. It does not end

@@ -72,19 +72,30 @@ func sample(key credential.Key, tag string) credential.Credential {
 }
 
 func pending(key credential.Key, id string) credential.Login {
-	return credential.Login{ID: id, Key: key, Method: credential.MethodDevice, Status: credential.LoginPending, CreatedAt: time.Unix(1e9, 0)}
+	return credential.Login{ID: id, Key: key, Method: credential.MethodDevice, State: credential.Pending{}, CreatedAt: time.Unix(1e9, 0)}
+}
+
+// persisting is a login that is about to store its credential.
+func persisting(key credential.Key, id string) credential.Login {
+	l := pending(key, id)
+	l.State = credential.Persisting{Won: sample(key, id)}
+	return l
+}
+
+// authorized is l as its settle leaves it.
+func authorized(l credential.Login) credential.Login {
+	l.State = credential.Ended{Status: credential.LoginAuthorized, At: time.Unix(1e9, 0)}
+	return l
 }
 
 // login stores a credential for key by a login of that id.
 func login(t testing.TB, s *filestore.Store, key credential.Key, id string) credential.Credential {
 	t.Helper()
-	l := pending(key, id)
-	l.Status = credential.LoginPersisting
-	l, err := s.CreateLogin(t.Context(), l, 0)
+	l, err := s.CreateLogin(t.Context(), persisting(key, id), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, cred, err := s.Settle(t.Context(), l, sample(key, id))
+	_, cred, err := s.Settle(t.Context(), authorized(l), sample(key, id))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,6 +305,8 @@ func TestOrphansAreSwept(t *testing.T) {
 	for _, where := range []string{folder(dir, github), spill, filepath.Join(dir, "logins")} {
 		overwrite(t, filepath.Join(where, orphan), "canary")
 	}
+	// A writer of a login that is killed has announced its change.
+	appendTo(t, filepath.Join(dir, "logins", "changes"), "l1 99\n")
 	if err := begin(t, s).Release(true); err != nil {
 		t.Fatal(err)
 	}

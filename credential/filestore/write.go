@@ -28,6 +28,9 @@ func (s *Store) settle(ctx context.Context, login credential.Login, cred credent
 	if cred.Key != login.Key {
 		return login, cred, fmt.Errorf("the credential is for %s, the login for %s", cred.Key, login.Key)
 	}
+	if login.Status() != credential.LoginAuthorized {
+		return login, cred, fmt.Errorf("a login that was settled is authorized, not %s", login.Status())
+	}
 	lock, err := s.lockLogins(ctx)
 	if err != nil {
 		return login, cred, err
@@ -39,14 +42,12 @@ func (s *Store) settle(ctx context.Context, login credential.Login, cred credent
 		return login, cred, err
 	case stored.Superseded:
 		return login, cred, credential.ErrSuperseded
-	case stored.Key != login.Key || stored.Status != credential.LoginPersisting || stored.Version != login.Version:
+	case stored.Key != login.Key || stored.Status() != credential.LoginPersisting || stored.Version != login.Version:
 		return login, cred, credential.ErrConflict
 	}
 	if cred, err = s.folder(login.Key).settle(ctx, login.ID, cred); err != nil {
 		return login, cred, err
 	}
-	login.Status = credential.LoginAuthorized
-	login.Device, login.Won = nil, nil
 	login.Version++
 	return login, cred, s.writeLogin(login)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 
 	"github.com/usherauth/usher/credential"
 )
@@ -51,8 +52,8 @@ func (s *Store) CreateLogin(ctx context.Context, login credential.Login, maxActi
 	active, replaced := 0, []string(nil)
 	for _, l := range s.allLoginsLocked() {
 		switch {
-		case !l.Status.Live():
-		case l.Status == credential.LoginStarting && !s.owners[l.Owner]:
+		case !l.Live():
+		case l.Status() == credential.LoginStarting && !s.owners[l.Owner]:
 			replaced = append(replaced, l.ID)
 		case l.Key != login.Key:
 			active++
@@ -69,7 +70,7 @@ func (s *Store) CreateLogin(ctx context.Context, login credential.Login, maxActi
 		return credential.Login{}, err
 	}
 	for _, id := range replaced {
-		delete(s.logins, id)
+		s.deleteLoginLocked(id)
 	}
 	return stored, nil
 }
@@ -132,7 +133,7 @@ func (s *Store) ClaimLogin(ctx context.Context, id, owner string) (credential.Lo
 	switch {
 	case err != nil:
 		return credential.Login{}, err
-	case !l.Status.Live():
+	case !l.Live():
 		return credential.Login{}, fmt.Errorf("claiming login %s: %w: it has ended", id, credential.ErrConflict)
 	case l.Owner != owner && s.owners[l.Owner]:
 		return credential.Login{}, fmt.Errorf("claiming login %s: %w", id, credential.ErrOwned)
@@ -155,18 +156,65 @@ func (s *Store) DeleteLogin(ctx context.Context, id string) error {
 		return nil
 	case err != nil:
 		return err
-	case l.Status.Live():
+	case l.Live():
 		return fmt.Errorf("deleting login %s: %w: it has not ended", id, credential.ErrConflict)
 	}
-	delete(s.logins, id)
+	s.deleteLoginLocked(id)
 	return nil
+}
+
+func (s *Store) deleteLoginLocked(id string) {
+	delete(s.logins, id)
+	s.noteLocked(credential.LoginChange{ID: id})
+}
+
+// maxChanges is how many changes of logins are remembered at least.
+const maxChanges = 1024
+
+func (s *Store) noteLocked(c credential.LoginChange) {
+	s.changes = append(s.changes, c)
+	if len(s.changes) == 2*maxChanges {
+		s.changes = slices.Clone(s.changes[maxChanges:])
+		s.dropped += maxChanges
+	}
+}
+
+// LoginChanges implements [credential.Store]; the cursor counts the changes.
+func (s *Store) LoginChanges(ctx context.Context, since string) (credential.LoginChanges, error) {
+	if err := s.begin("LoginChanges", credential.Key{}); err != nil {
+		return credential.LoginChanges{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	end := s.dropped + len(s.changes)
+	next := strconv.Itoa(end)
+	n, err := strconv.Atoi(since)
+	if err != nil || n < s.dropped || n > end {
+		return credential.LoginChanges{All: true, Next: next}, nil
+	}
+	return credential.LoginChanges{Logins: slices.Clone(s.changes[n-s.dropped:]), Next: next}, nil
+}
+
+// LiveLogin implements [credential.Store].
+func (s *Store) LiveLogin(ctx context.Context, key credential.Key) (credential.Login, error) {
+	if err := s.begin("LiveLogin", key); err != nil {
+		return credential.Login{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.allLoginsLocked() {
+		if l.Key == key && l.Live() {
+			return l, nil
+		}
+	}
+	return credential.Login{}, fmt.Errorf("live login of %s: %w", key, credential.ErrNotFound)
 }
 
 // supersedeLocked marks the live logins of key: after a logout they must not
 // store what they may still win.
 func (s *Store) supersedeLocked(key credential.Key) error {
 	for _, l := range s.allLoginsLocked() {
-		if l.Key != key || !l.Status.Live() || l.Superseded {
+		if l.Key != key || !l.Live() || l.Superseded {
 			continue
 		}
 		l.Superseded = true
@@ -196,6 +244,7 @@ func (s *Store) putLoginLocked(l credential.Login) (credential.Login, error) {
 		return credential.Login{}, err
 	}
 	s.logins[l.ID] = data
+	s.noteLocked(credential.LoginChange{ID: l.ID, Version: stored.Version})
 	return stored, nil
 }
 

@@ -29,6 +29,8 @@ type Store struct {
 	intercept     func(op string, key credential.Key) error
 	slots         map[credential.Key]*slot                    // key -> all that is kept for it
 	logins        map[string][]byte                           // login id -> stored form
+	changes       []credential.LoginChange                    // the newest changes of logins
+	dropped       int                                         // how many came before those
 	owners        map[string]bool                             // ids of the living owners
 	registrations map[registrationKey]credential.Registration // issuer and redirects -> registration
 }

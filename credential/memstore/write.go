@@ -18,6 +18,9 @@ func (s *Store) Settle(ctx context.Context, login credential.Login, cred credent
 	if cred.Key != login.Key {
 		return fail(fmt.Errorf("the credential is for %s, the login for %s", cred.Key, login.Key))
 	}
+	if login.Status() != credential.LoginAuthorized {
+		return fail(fmt.Errorf("a login that was settled is authorized, not %s", login.Status()))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stored, err := s.loginLocked(login.ID)
@@ -26,7 +29,7 @@ func (s *Store) Settle(ctx context.Context, login credential.Login, cred credent
 		return fail(err)
 	case stored.Superseded:
 		return fail(credential.ErrSuperseded)
-	case stored.Key != login.Key || stored.Status != credential.LoginPersisting || stored.Version != login.Version:
+	case stored.Key != login.Key || stored.Status() != credential.LoginPersisting || stored.Version != login.Version:
 		return fail(credential.ErrConflict)
 	}
 
@@ -44,8 +47,6 @@ func (s *Store) Settle(ctx context.Context, login credential.Login, cred credent
 		return fail(credential.ErrSuperseded)
 	}
 
-	login.Status = credential.LoginAuthorized
-	login.Device, login.Won = nil, nil
 	login.Version++
 	if login, err = s.putLoginLocked(login); err != nil {
 		return fail(err)

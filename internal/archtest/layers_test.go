@@ -30,7 +30,8 @@ const root = "../.."
 // the test. "." is the module root. Packages that are planned and not built
 // yet have their row already.
 var layers = map[string]int{
-	"cmd/usher": 9,
+	"cmd/usher":          9,
+	"examples/inprocess": 9,
 
 	"internal/cli": 8,
 
@@ -53,6 +54,7 @@ var layers = map[string]int{
 	"credential/pgstore":        3,
 	"credential/sealed":         3,
 	"oauth2adapter":             3,
+	"session":                   3,
 
 	".":               2,
 	"credential":      2,
@@ -75,7 +77,9 @@ var layers = map[string]int{
 	"internal/memhttp":    0,
 	"internal/safetext":   0,
 	"internal/uuid":       0,
+	"internal/failpoint":  0,
 	"internal/conffile":   0,
+	"internal/ring":       0,
 }
 
 // narrow names packages that may import even less than their row allows. The

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/audit"
@@ -19,7 +17,6 @@ import (
 	"github.com/usherauth/usher/internal/atomicfile"
 	"github.com/usherauth/usher/internal/config"
 	"github.com/usherauth/usher/internal/filelock"
-	"github.com/usherauth/usher/internal/localsock"
 	"github.com/usherauth/usher/provider"
 	"github.com/usherauth/usher/secret"
 	"github.com/usherauth/usher/server"
@@ -32,9 +29,11 @@ type daemon struct {
 	dirs      config.Dirs
 	lock      *filelock.Lock
 	file      *atomicfile.Staged // daemon.json
+	crashed   bool               // the daemon before this one
 	store     *filestore.Store
 	catalogue *provider.Catalogue
 	token     secret.String
+	audit     *audit.File // nil: not asked for
 	listeners []server.Listener
 	reached   daemonFile
 }
@@ -57,6 +56,9 @@ func (a *app) startDaemon(cfg config.Config, o serveOptions) (_ *daemon, err err
 		if d.token, err = a.serverToken(d.dirs.Home, o.tokenFile); err != nil {
 			return nil, err
 		}
+	}
+	if err := d.openAudit(); err != nil {
+		return nil, err
 	}
 	if err := d.listen(); err != nil {
 		return nil, err
@@ -81,7 +83,8 @@ func (d *daemon) takeFolder() error {
 	}
 	d.lock = lock
 	// What a daemon that was killed left would lead to nowhere.
-	if err := os.Remove(daemonFilePath(d.dirs)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	err = os.Remove(daemonFilePath(d.dirs))
+	if d.crashed = err == nil; err != nil && !errors.Is(err, os.ErrNotExist) {
 		return storeError(err)
 	}
 	if d.file, err = atomicfile.Stage(daemonFilePath(d.dirs), 0o600, 4<<10); err != nil {
@@ -90,60 +93,42 @@ func (d *daemon) takeFolder() error {
 	return nil
 }
 
-// listen opens all listeners: TCP, the owner's own socket and those asked for.
-func (d *daemon) listen() error {
-	tcp, err := net.Listen("tcp", d.opts.listen)
-	if err != nil {
-		return api.Errorf(api.CodeInternal, "listening: %w", err).
-			WithHint("choose another address with --listen; port 0 is any free one")
-	}
-	d.listeners = append(d.listeners, server.Listener{Listener: tcp})
-	d.reached = daemonFile{Version: readVersion().Version, Listen: "http://" + tcp.Addr().String(), Config: d.dirs.ConfigFile}
-
-	own := localsock.Path(d.dirs.Home, d.dirs.RuntimeDir)
-	for i, path := range append([]string{own}, d.opts.sockets...) {
-		l, err := localsock.Listen(path)
-		if i == 0 && errors.Is(err, errors.ErrUnsupported) {
-			continue // commands work without the daemon then, on the same files
-		}
-		if err != nil {
-			return api.Errorf(api.CodeInternal, "listening on %s: %w", show(path), err)
-		}
-		if i == 0 {
-			d.reached.Socket = own
-		}
-		d.listeners = append(d.listeners, server.Listener{Listener: l, Trusted: true})
-	}
-	return nil
-}
-
 // run serves until ctx ends.
 func (d *daemon) run(ctx context.Context) error {
 	a := d.app
 	defer a.detach()()
+	defer d.closeAudit() // while it can still tell of trouble
 	log := a.log(slog.LevelWarn)
+	records := &audit.Writer{Text: a.err}
+	if d.audit != nil {
+		records.JSON = d.audit
+	}
 	b := broker.New(broker.Config{
-		Store: d.store, Providers: d.catalogue, Daemon: true, MaxLogins: d.opts.maxLogins,
-		Origin: origin(), Audit: &audit.Writer{Text: a.err}, Log: log,
+		Store: d.store, Providers: d.catalogue, Daemon: true, AfterCrash: d.crashed, MaxLogins: d.opts.maxLogins,
+		Origin: origin(), Audit: records, Log: log, Sessions: d.sessions(log),
 		AliasKey: func() (secret.String, error) { return homeSecret(d.dirs.Home, aliasKeyFile) },
 	})
 	served := &local{Broker: b, app: a, store: d.store}
 	d.store = nil // served closes it
 	s, err := server.New(server.Config{
-		Broker: b, Token: d.token, NoAuth: d.opts.noAuth, Workspace: d.opts.workspace,
-		Version: readVersion().Version, Log: log,
-		Drain: func() { served.close(drainBound) },
+		Broker: b, Token: d.token, NoAuth: d.opts.noAuth, StrictLoopback: d.opts.strictLoopback,
+		RequireAuth: d.opts.requireAuth, AllowedOrigins: d.opts.allowOrigins, RateLimit: d.opts.rateLimit(),
+		Workspace: d.opts.workspace,
+		Version:   readVersion().Version, Log: log,
+		Drain: func() {
+			d.tellManager(sd.SdNotifyStopping + "\nSTATUS=stopping")
+			served.close(drainBound)
+		},
 	})
 	if err != nil {
 		served.close(cancelBound)
 		return api.Errorf(api.CodeInternal, "%w", err)
 	}
+	defer d.attend(ctx)() // before anybody knows whom to send signals
 	if err := d.announce(); err != nil {
 		served.close(cancelBound)
 		return err
 	}
-	stop := d.reloadOnHangup()
-	defer stop()
 	if err := s.Serve(ctx, d.listeners...); err != nil {
 		return api.Errorf(api.CodeInternal, "%w", err)
 	}
@@ -166,12 +151,8 @@ func (d *daemon) announce() error {
 			return err
 		}
 	}
-	places := []string{d.reached.Listen}
-	for _, l := range d.listeners[1:] {
-		places = append(places, show(l.Addr().String()))
-	}
-	a.sayf("usher daemon listening on %s", strings.Join(places, " and "))
-	if host, _, err := net.SplitHostPort(d.listeners[0].Addr().String()); err == nil && !literalLoopback(host) {
+	a.sayf("usher daemon listening on %s", d.places())
+	if d.openToOthers() {
 		a.warnf("other machines can connect, and HTTP is not encrypted: put a TLS proxy in front, or use a tunnel")
 	}
 	if d.opts.noAuth {
@@ -180,31 +161,8 @@ func (d *daemon) announce() error {
 	// Reading them now shows mistakes to whoever starts the daemon.
 	d.catalogue.List()
 	a.warnAll(d.catalogue.Problems())
+	d.tellManager(sd.SdNotifyReady + "\nSTATUS=listening on " + d.places())
 	return nil
-}
-
-// reloadOnHangup reads the providers again at each SIGHUP, until stop is called.
-func (d *daemon) reloadOnHangup() (stop func()) {
-	hangups := make(chan os.Signal, 1)
-	done := make(chan struct{})
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		for {
-			select {
-			case <-hangups:
-				if err := d.catalogue.Reload(); err != nil {
-					d.app.warnAll(d.catalogue.Problems())
-				}
-				d.app.sayf("usher daemon has read the providers again")
-			case <-done:
-				return
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(hangups)
-		close(done)
-	}
 }
 
 // close gives everything back that is still held.
@@ -212,6 +170,7 @@ func (d *daemon) close() {
 	for _, l := range d.listeners {
 		_ = l.Close() // as a rule the server has closed it
 	}
+	d.closeAudit()
 	if d.file != nil {
 		_ = d.file.Abort()
 	}

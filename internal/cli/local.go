@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/broker"
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/credential/filestore"
@@ -46,6 +47,17 @@ func (a *app) openLocal(dirs config.Dirs) (*local, error) {
 		app:   a,
 		store: store,
 	}, nil
+}
+
+// StartLogin is the broker's, asked by its owner.
+func (l *local) StartLogin(ctx context.Context, r api.StartLogin) (api.Login, error) {
+	r.Owner = true
+	return l.Broker.StartLogin(ctx, r)
+}
+
+// CancelLogin is the broker's, asked by its owner.
+func (l *local) CancelLogin(ctx context.Context, id string) (api.Login, error) {
+	return l.Broker.CancelLogin(ctx, id, api.Caller{Owner: true})
 }
 
 // catalogue is the providers of this installation.

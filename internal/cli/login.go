@@ -85,7 +85,7 @@ func (a *app) runLogin(ctx context.Context, o loginOptions) error {
 	// What cannot be read here shows in the login itself.
 	before, _ := s.Credential(ctx, o.key)
 	began := time.Now()
-	login, err := s.StartLogin(ctx, api.StartLogin{Key: o.key, Scopes: o.scopes, Origin: origin()})
+	login, err := s.StartLogin(ctx, api.StartLogin{Key: o.key, Method: api.MethodDevice, Scopes: o.scopes, Origin: origin()})
 	name, _, _ := strings.Cut(o.key, "/")
 	p, problems := a.lookProvider(s, name)
 	a.warnAll(problems)

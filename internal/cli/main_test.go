@@ -120,16 +120,35 @@ type process struct {
 // start starts a command in a process of its own.
 func (i *installation) start(args ...string) *process {
 	i.t.Helper()
-	self, err := os.Executable()
+	return i.launch(exec.Command(self(i.t), args...))
+}
+
+// self is the test binary, which is the program to whoever has environ.
+func self(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
 	if err != nil {
-		i.t.Fatal(err)
+		t.Fatal(err)
 	}
-	p := &process{t: i.t, cmd: exec.Command(self, args...)}
-	p.cmd.Env = append(os.Environ(), asUsher+"=1", "USHER_SERVER_TOKEN=", "QWEN_SERVER_TOKEN=")
+	return path
+}
+
+// environ is the environment of a process of this installation.
+func (i *installation) environ() []string {
+	env := append(os.Environ(), asUsher+"=1", "USHER_SERVER_TOKEN=", "QWEN_SERVER_TOKEN=")
 	for name, value := range i.env {
-		p.cmd.Env = append(p.cmd.Env, name+"="+value)
+		env = append(env, name+"="+value)
 	}
-	p.cmd.Stderr = &p.err
+	return env
+}
+
+// launch starts cmd, which runs the program in the end.
+func (i *installation) launch(cmd *exec.Cmd) *process {
+	i.t.Helper()
+	p := &process{t: i.t, cmd: cmd}
+	cmd.Env = append(i.environ(), cmd.Env...)
+	cmd.Stderr = &p.err
+	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		i.t.Fatal(err)
 	}

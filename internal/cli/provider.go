@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/usherauth/usher/api"
-	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/internal/term"
 	"github.com/usherauth/usher/provider"
 )
@@ -140,7 +139,7 @@ type providerSummary struct {
 func summary(p provider.Provider) providerSummary {
 	s := providerSummary{Source: "built in", Provider: api.Provider{
 		Name: p.Name, Title: p.Title, Scopes: p.Scopes, ClientID: p.ClientID,
-		Methods: []string{string(credential.MethodDevice)}, Ready: true,
+		Methods: p.Methods(), Ready: true,
 	}}
 	switch {
 	case p.Path != "" && p.Preset:

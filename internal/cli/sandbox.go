@@ -29,6 +29,8 @@ usage: usher sandbox [flags]
   --interval S         seconds between polls (default 5)
   --token-lifetime D   life of an access token, such as 90s (default 1h)
   --code-lifetime D    life of a device code (default 10m)
+  --code-grace D       how long a redeemed device code is answered again with
+                       the same tokens (default: not at all)
   --rotation MODE      what a refresh does to the refresh token: none, grace,
                        strict (default strict)
   --dialect D          standard, qwen, github (default standard)
@@ -62,6 +64,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 	f.IntVar(&c.Interval, "interval", 0, "seconds between polls")
 	f.DurationVar(&c.TokenLifetime, "token-lifetime", 0, "life of an access token")
 	f.DurationVar(&c.CodeLifetime, "code-lifetime", 0, "life of a device code")
+	f.DurationVar(&c.CodeGrace, "code-grace", 0, "how long a redeemed device code is answered again")
 	f.StringVar((*string)(&c.Rotation), "rotation", string(sandbox.RotationStrict), "what a refresh does")
 	f.StringVar((*string)(&c.Dialect), "dialect", string(sandbox.DialectStandard), "whose deviations to speak")
 	f.StringVar(&o.faults, "faults", "", "what to do wrong")

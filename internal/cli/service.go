@@ -5,7 +5,6 @@ import (
 
 	"github.com/usherauth/usher"
 	"github.com/usherauth/usher/api"
-	"github.com/usherauth/usher/broker"
 )
 
 // service is what commands work with: a daemon over its socket, or a broker in
@@ -25,6 +24,6 @@ type service interface {
 
 var (
 	_ service = (*usher.Client)(nil)
-	_ service = (*broker.Broker)(nil)
+	_ service = (*local)(nil)
 	_ service = (*session)(nil)
 )

@@ -24,6 +24,21 @@ type Serve struct {
 	// Listen is the TCP address that the daemon listens on, as host:port; empty
 	// for the built-in default.
 	Listen string `toml:"listen"`
+	// AllowOrigin are origins of web pages that may use the daemon; the server
+	// judges their form.
+	AllowOrigin []string `toml:"allow_origin"`
+	// RequireAuth asks for the bearer token on /health too.
+	RequireAuth bool `toml:"require_auth"`
+	// RateLimit bounds how often one client may ask.
+	RateLimit bool `toml:"rate_limit"`
+	// RateLimitRead and RateLimitMutation are the requests per
+	// RateLimitWindow, a duration such as 1m; 0 and empty for the built-in
+	// defaults.
+	RateLimitRead     int    `toml:"rate_limit_read"`
+	RateLimitMutation int    `toml:"rate_limit_mutation"`
+	RateLimitWindow   string `toml:"rate_limit_window"`
+	// AuditLog is the absolute path of the audit log; empty for none.
+	AuditLog string `toml:"audit_log"`
 }
 
 // document is config.toml.
@@ -51,8 +66,8 @@ func Load(getenv func(string) string) (Config, error) {
 	if err := conffile.Decode(dirs.ConfigFile, data, &doc); err != nil {
 		return Config{}, err
 	}
-	if err := doc.Serve.check(); err != nil {
-		return Config{}, &conffile.Error{Path: dirs.ConfigFile, Key: "serve.listen", Problem: err.Error()}
+	if key, problem := doc.Serve.mistake(); problem != "" {
+		return Config{}, &conffile.Error{Path: dirs.ConfigFile, Key: "serve." + key, Problem: problem}
 	}
 	return Config{Dirs: dirs, Serve: doc.Serve}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,16 +57,44 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestLoadServe(t *testing.T) {
+	got, _, err := load(t, `[serve]
+allow_origin = ["https://a.example", "*"]
+require_auth = true
+rate_limit = true
+rate_limit_read = 10
+rate_limit_mutation = 2
+rate_limit_window = "30s"
+audit_log = "/var/log/usher.log"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Serve{
+		AllowOrigin: []string{"https://a.example", "*"}, RequireAuth: true, RateLimit: true,
+		RateLimitRead: 10, RateLimitMutation: 2, RateLimitWindow: "30s", AuditLog: "/var/log/usher.log",
+	}
+	if diff := cmp.Diff(want, got.Serve); diff != "" || got.Serve.Window() != 30*time.Second || (config.Serve{}).Window() != 0 {
+		t.Errorf("[serve] (-want +got):\n%s", diff)
+	}
+}
+
 func TestLoadNamesTheMistake(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
 		want       conffile.Error
 	}{
 		{"unknown table", "[server]\n", conffile.Error{Line: 1, Column: 2, Key: "server", Problem: "unknown key; known are serve"}},
-		{"unknown key", "[serve]\n\nlisen = \"x\"\n", conffile.Error{Line: 3, Column: 1, Key: "serve.lisen", Problem: "unknown key; known are listen"}},
+		{"unknown key", "[serve]\n\nlisen = \"x\"\n", conffile.Error{Line: 3, Column: 1, Key: "serve.lisen", Problem: "unknown key; known are listen, allow_origin, require_auth, rate_limit, rate_limit_read, rate_limit_mutation, rate_limit_window, audit_log"}},
 		{"wrong type", "[serve]\nlisten = 4170\n", conffile.Error{Line: 2, Column: 10, Key: "serve.listen", Problem: "must be a string"}},
 		{"no port", "[serve]\nlisten = \"localhost\"\n", conffile.Error{Key: "serve.listen", Problem: "must be host:port, like 127.0.0.1:4170"}},
 		{"bad port", "[serve]\nlisten = \"localhost:http\"\n", conffile.Error{Key: "serve.listen", Problem: "port must be a number from 0 to 65535"}},
+		{"origins that are no list", "[serve]\nallow_origin = \"*\"\n", conffile.Error{Line: 2, Column: 16, Key: "serve.allow_origin", Problem: "must be an array, each element a string"}},
+		{"negative rate", "[serve]\nrate_limit_read = -1\n", conffile.Error{Key: "serve.rate_limit_read", Problem: "must not be negative"}},
+		{"negative rate of changes", "[serve]\nrate_limit_mutation = -1\n", conffile.Error{Key: "serve.rate_limit_mutation", Problem: "must not be negative"}},
+		{"no duration", "[serve]\nrate_limit_window = \"60\"\n", conffile.Error{Key: "serve.rate_limit_window", Problem: "must be a duration, like 1m or 30s"}},
+		{"no time at all", "[serve]\nrate_limit_window = \"0s\"\n", conffile.Error{Key: "serve.rate_limit_window", Problem: "must be a duration, like 1m or 30s"}},
+		{"relative audit log", "[serve]\naudit_log = \"audit.log\"\n", conffile.Error{Key: "serve.audit_log", Problem: "must be an absolute path"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, file, err := load(t, test.text)

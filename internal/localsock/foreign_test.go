@@ -64,3 +64,23 @@ func TestDialRefusesAnotherUser(t *testing.T) {
 		t.Errorf("dial = %v, %v, want ErrPeer", c, err)
 	}
 }
+
+func TestRestrictMeansTheEffectiveUser(t *testing.T) {
+	dir, err := os.MkdirTemp("", "ls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	opened, err := net.Listen("unix", filepath.Join(dir, "sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	l, err := Restrict(opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := l.(*owned).uid; got != os.Geteuid() {
+		t.Errorf("uid %d, want %d", got, os.Geteuid())
+	}
+}

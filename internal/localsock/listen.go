@@ -60,7 +60,19 @@ func listen(path string, uid int) (net.Listener, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &listener{Listener: l, path: path, file: file, uid: uid}, nil
+	return &listener{owned: owned{l, uid}, path: path, file: file}, nil
+}
+
+// Restrict returns l, a unix socket that was opened for this process by a
+// service manager, so that it accepts like one of [Listen]. Closing it leaves
+// the socket file, which is the service manager's. On an error, which matches
+// [errors.ErrUnsupported] where peers are not known, l is left open.
+func Restrict(l net.Listener) (net.Listener, error) {
+	if _, ok := l.(*net.UnixListener); !ok || !supported {
+		return nil, fmt.Errorf("restricting %s: %w", l.Addr(), errors.ErrUnsupported)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	return &owned{l, os.Geteuid()}, nil
 }
 
 // prepareDir makes sure that nobody else can exchange the socket.
@@ -111,17 +123,13 @@ func removeStale(path string) error {
 	}
 }
 
-// listener lets only one user's connections through.
-type listener struct {
+// owned lets only one user's connections through.
+type owned struct {
 	net.Listener
-	path string
-	uid  int
-
-	file   fs.FileInfo // the socket file as it was created
-	unlink sync.Once
+	uid int
 }
 
-func (l *listener) Accept() (net.Conn, error) {
+func (l *owned) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
@@ -132,6 +140,15 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		c.Close()
 	}
+}
+
+// listener is a socket of our own making.
+type listener struct {
+	owned
+	path string
+
+	file   fs.FileInfo // the socket file as it was created
+	unlink sync.Once
 }
 
 func (l *listener) Close() error {

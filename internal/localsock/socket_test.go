@@ -224,3 +224,42 @@ func tempDir(t *testing.T) string {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }
+
+// A socket that somebody else made is theirs to remove.
+func TestRestrict(t *testing.T) {
+	path := filepath.Join(tempDir(t), "sock")
+	opened, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := localsock.Restrict(opened)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go echo(l)
+	c, err := localsock.Dial(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.Read(make([]byte, 1)); n != 1 || err != nil {
+		t.Errorf("Read = %d, %v", n, err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the file is gone: %v", err)
+	}
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	if _, err := localsock.Restrict(tcp); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("TCP: got %v, want ErrUnsupported", err)
+	}
+}

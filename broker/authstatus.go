@@ -1,0 +1,130 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/credential"
+)
+
+// statusAge bounds how late AuthStatus tells what other processes changed, and
+// what time changed. What this process changes is told at once.
+const statusAge = time.Second
+
+// standing is what AuthStatus tells from the disk, kept for a while: clients
+// ask for it all the time, and it seldom changes. Its lists are shared by all
+// answers and never changed.
+type standing struct {
+	providers []api.AuthProvider
+	supported []string
+	read      time.Time
+}
+
+// A statusCache holds the last standing.
+type statusCache struct {
+	mu      sync.Mutex
+	changes uint64 // grows with every change that this process makes
+	last    *standing
+}
+
+// drop forgets what is held, since a credential changed.
+func (c *statusCache) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	c.last = nil
+}
+
+// get returns what is held while it is fresh, and what read returns else.
+func (c *statusCache) get(read func() standing) *standing {
+	c.mu.Lock()
+	began, last := c.changes, c.last
+	c.mu.Unlock()
+	if last != nil && time.Since(last.read) < statusAge {
+		return last
+	}
+	now := time.Now()
+	fresh := read()
+	fresh.read = now
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes == began { // else it may have been read too early
+		c.last = &fresh
+	}
+	return &fresh
+}
+
+// AuthStatus tells what is logged in, what is pending and what could be logged
+// in to, for the compatible surface. The server fills in the workspace. The
+// lists belong to the broker; what other processes changed is in them within a
+// second.
+func (b *Broker) AuthStatus(ctx context.Context) (api.AuthStatus, error) {
+	all, err := b.logins.List(ctx)
+	if err != nil {
+		return api.AuthStatus{}, apiError(err, "")
+	}
+	pending := []api.PendingDeviceFlow{}
+	for _, s := range all {
+		if s.Live() && s.Method == credential.MethodDevice {
+			flow := deviceFlow(s, "")
+			pending = append(pending, api.PendingDeviceFlow{
+				DeviceFlowID: flow.DeviceFlowID, ProviderID: flow.ProviderID, ExpiresAt: flow.ExpiresAt,
+			})
+		}
+	}
+	at := b.status.get(func() standing {
+		ctx := context.WithoutCancel(ctx) // half a list must not be kept
+		return standing{providers: b.authProviders(ctx), supported: b.deviceProviders()}
+	})
+	return api.AuthStatus{
+		V: 1, Providers: at.providers, PendingDeviceFlows: pending, SupportedDeviceFlowProviders: at.supported,
+	}, nil
+}
+
+func (b *Broker) authProviders(ctx context.Context) []api.AuthProvider {
+	out := []api.AuthProvider{}
+	for c, err := range b.cfg.Store.List(ctx) {
+		if err != nil {
+			// One that cannot be read must not hide the others from a client
+			// that only wants to start a login.
+			b.cfg.Log.Warn("unreadable credential", "error", err)
+			continue
+		}
+		out = append(out, authProvider(c))
+	}
+	return out
+}
+
+// deviceProviders names the providers a device login can be started with now.
+func (b *Broker) deviceProviders() []string {
+	names := []string{}
+	listed := b.cfg.Providers.List()
+	for _, p := range listed {
+		if p.Check() == nil && slices.Contains(p.Methods(), api.MethodDevice) {
+			names = append(names, p.Name)
+		}
+	}
+	for name := range b.cfg.InProcess {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func authProvider(c credential.Credential) api.AuthProvider {
+	v := api.AuthProvider{
+		Kind: "auth_provider", Status: "ok", ProviderID: c.Key.String(),
+		ExpiresAt: millis(c.ExpiresAt()), AccountAlias: c.Alias,
+	}
+	if state, cause := stateOf(c); state == credential.NeedsLogin {
+		v.Status = "error"
+		v.Error = "login needed: " + string(cause)
+		v.Hint = "start a new login for " + c.Key.String()
+	}
+	return v
+}

@@ -1,0 +1,140 @@
+package filestore
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/usherauth/usher/credential"
+)
+
+// index knows which login of a key is live, so that starting one does not read
+// them all. It holds no login, only names, and follows the feed. All of it is
+// used under the lock of the logins.
+type index struct {
+	mu       sync.Mutex
+	upTo     place // the changes before it are in
+	live     map[credential.Key]string
+	starting map[string]bool // ids of live logins in state starting
+}
+
+// catchUp brings the index up to the feed. The caller holds the lock of the
+// logins and s.index.mu.
+func (s *Store) catchUp() error {
+	x := &s.index
+	f, err := s.readFeed()
+	if err != nil {
+		return failure("reading changes", s.feedPath(), err)
+	}
+	changes, ok := f.since(x.upTo)
+	if !ok {
+		return s.readIndex(f.end())
+	}
+	latest := make(map[string]uint64, len(changes))
+	for _, c := range changes {
+		latest[c.ID] = c.Version
+	}
+	gone := make(map[string]bool)
+	for id, version := range latest {
+		l, err := s.readLogin(id)
+		switch {
+		case errors.Is(err, credential.ErrNotFound):
+			gone[id] = true
+		case err == nil:
+			x.note(l)
+		}
+		if l.Version != version {
+			s.unswept.Store(true) // its writer died
+		}
+	}
+	if len(gone) > 0 {
+		maps.DeleteFunc(x.live, func(_ credential.Key, id string) bool { return gone[id] })
+		maps.DeleteFunc(x.starting, func(id string, _ bool) bool { return gone[id] })
+	}
+	x.upTo = f.end()
+	return nil
+}
+
+// readIndex makes the index anew. Damaged records are as none: they keep
+// nobody from logging in, and ListLogins reports them.
+func (s *Store) readIndex(upTo place) error {
+	x := &s.index
+	x.live, x.starting = make(map[credential.Key]string), make(map[string]bool)
+	x.upTo = place{}
+	s.unswept.Store(true) // whoever died meanwhile was not seen
+	ids, err := s.loginIDs()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if l, err := s.readLogin(id); err == nil {
+			x.note(l)
+		}
+	}
+	x.upTo = upTo
+	return nil
+}
+
+// note takes l as the newest state of its login.
+func (x *index) note(l credential.Login) {
+	delete(x.starting, l.ID)
+	switch {
+	case l.Live():
+		x.live[l.Key] = l.ID
+		if l.Status() == credential.LoginStarting {
+			x.starting[l.ID] = true
+		}
+	case x.live[l.Key] == l.ID:
+		delete(x.live, l.Key)
+	}
+}
+
+// change makes a change of the login l, or removes it, when the feed has it.
+// The caller holds the lock of the logins.
+func (s *Store) change(l credential.Login, removed bool, do func() error) error {
+	version := l.Version
+	if removed {
+		version = 0
+	}
+	before, after, err := s.announce(l.ID, version)
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return err // the index meets the line, and looks
+	}
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	if s.index.live != nil && s.index.upTo == before {
+		s.index.upTo = after
+		if !removed {
+			s.index.note(l)
+		} else if s.index.live[l.Key] == l.ID {
+			delete(s.index.live, l.Key)
+			delete(s.index.starting, l.ID)
+		}
+	}
+	return nil
+}
+
+// abandoned returns the starting logins whose owner is dead: the provider was
+// never heard for them, nor ever will be, since nobody claims a login that
+// only starts. The caller holds s.index.mu.
+func (s *Store) abandoned() ([]credential.Login, error) {
+	var all []credential.Login
+	for _, id := range slices.Sorted(maps.Keys(s.index.starting)) {
+		l, err := s.readLogin(id)
+		if err != nil || l.Status() != credential.LoginStarting {
+			continue
+		}
+		alive, err := s.alive(l.Owner)
+		if err != nil {
+			return nil, err
+		}
+		if !alive {
+			all = append(all, l)
+		}
+	}
+	return all, nil
+}

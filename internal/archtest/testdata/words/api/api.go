@@ -1,0 +1,9 @@
+package api
+
+type Code string
+
+const (
+	NotHere  Code = "not_here"
+	Plain         = "plain"
+	ThreeAre      = "three.words"
+)

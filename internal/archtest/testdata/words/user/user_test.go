@@ -1,0 +1,3 @@
+package user
+
+var _ = "not_here"

@@ -1,0 +1,207 @@
+package login_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/credential/filestore"
+	"github.com/usherauth/usher/login"
+	"github.com/usherauth/usher/oauth"
+	"github.com/usherauth/usher/secret"
+)
+
+// crowd is an in-process provider of very many logins. What it keeps of them is
+// made beforehand, so that it does not count as the registry's.
+type crowd struct {
+	interval time.Duration
+	answered []time.Time // when each login's last poll was answered; zero before the first
+	approved []atomic.Bool
+	ended    []time.Duration // from when the last poll was due to the end that was told
+
+	mu   sync.Mutex
+	late []time.Duration // of every poll but the first ones
+}
+
+func (c *crowd) Start(_ context.Context, r oauth.DeviceRequest) (*oauth.DeviceAuthorization, error) {
+	n, err := strconv.Atoi(r.Extra.Get("n"))
+	if err != nil {
+		return nil, err
+	}
+	code := fmt.Sprintf("%08d", n)
+	return &oauth.DeviceAuthorization{
+		DeviceCode:   secret.New(code + "-GmRhmhcxhwAzkoEqiMEg_DnyEysNkuNhszIySk9eS"),
+		CodeVerifier: secret.New(code + "-dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+		UserCode:     "WD" + code[:2] + "-" + code[4:], VerificationURI: "https://login.provider.test/oauth/device",
+		VerificationURIComplete: "https://login.provider.test/oauth/device?user_code=WD" + code[:2] + "-" + code[4:],
+		ExpiresIn:               time.Hour, Interval: c.interval,
+	}, nil
+}
+
+func (c *crowd) Poll(_ context.Context, g credential.DeviceGrant) (*oauth.Token, error) {
+	now := time.Now()
+	number, _, _ := strings.Cut(g.DeviceCode.Reveal(), "-")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, err
+	}
+	last := c.answered[n]
+	if !last.IsZero() {
+		c.mu.Lock()
+		c.late = append(c.late, now.Sub(last)-c.interval)
+		c.mu.Unlock()
+		if c.approved[n].Load() {
+			return &oauth.Token{AccessToken: secret.New("at-" + number), RefreshToken: secret.New("rt-" + number), Type: "Bearer", Lifetime: time.Hour}, nil
+		}
+	}
+	c.answered[n] = time.Now()
+	return nil, pending
+}
+
+// memory is what the process uses: heap and stacks, and what the kernel says.
+func memory() (live, rss uint64) {
+	runtime.GC()
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
+		if fields := strings.Fields(string(text)); len(fields) > 1 {
+			pages, _ := strconv.ParseUint(fields[1], 10, 64)
+			rss = pages * uint64(os.Getpagesize())
+		}
+	}
+	return m.HeapAlloc + m.StackInuse, rss
+}
+
+// quantile is the q-quantile of sorted.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[int(q*float64(len(sorted)-1))]
+}
+
+// load is what many pending logins cost.
+type load struct {
+	perLogin, perLoginRSS float64 // bytes
+	goroutines            int
+	startTime             time.Duration
+	late                  []time.Duration // sorted: poll calls
+	ended                 []time.Duration // sorted: ends, told after the durable write
+}
+
+// pendingLogins keeps n logins pending in a daemon's registry over the file
+// store for a while, and then approves every hundredth.
+func pendingLogins(tb testing.TB, n int, interval, watch time.Duration) load {
+	c := &crowd{interval: interval, answered: make([]time.Time, n), approved: make([]atomic.Bool, n), ended: make([]time.Duration, n)}
+	c.late = make([]time.Duration, 0, n*(int(watch/interval)+8))
+	store, err := filestore.Open(filepath.Join(tb.TempDir(), "home"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var authorized sync.WaitGroup
+	baseLive, baseRSS := memory()
+	r := login.New(login.Config{
+		Store: store, Providers: map[string]login.Provider{"crowd": c}, MaxActive: n, Adopt: true,
+		Observe: func(e login.Event) {
+			if e.Type == login.Authorized {
+				i, _ := strconv.Atoi(e.Login.Key.Account)
+				c.ended[i] = time.Since(c.answered[i]) - interval
+				authorized.Done()
+			}
+		},
+	})
+	tb.Cleanup(func() {
+		if err := r.Close(context.Background()); err != nil {
+			tb.Error(err)
+		}
+	})
+	began := time.Now()
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range 8 {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				key := credential.Key{Provider: "crowd", Account: strconv.FormatInt(i, 10)}
+				if _, _, err := r.Start(tb.Context(), login.Request{Key: key, Scopes: []string{"openid", "profile"}, Initiator: "/v1", Origin: "me@host", Extra: url.Values{"n": {key.Account}}}); err != nil {
+					tb.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	l := load{startTime: time.Since(began)}
+	time.Sleep(2 * interval)
+	c.mu.Lock()
+	c.late = c.late[:0] // the starts are over
+	c.mu.Unlock()
+	time.Sleep(watch)
+	c.mu.Lock()
+	l.late = slices.Clone(c.late)
+	c.mu.Unlock()
+
+	live, rss := memory()
+	l.perLogin, l.perLoginRSS = float64(live-baseLive)/float64(n), (float64(rss)-float64(baseRSS))/float64(n)
+	l.goroutines = runtime.NumGoroutine()
+
+	for i := 0; i < n; i += 100 {
+		authorized.Add(1)
+		c.approved[i].Store(true)
+	}
+	authorized.Wait()
+	for i := 0; i < n; i += 100 {
+		l.ended = append(l.ended, c.ended[i])
+	}
+	slices.Sort(l.late)
+	slices.Sort(l.ended)
+	return l
+}
+
+// Many pending logins need no goroutine and no kilobyte each.
+func TestPendingLoginsAreCheap(t *testing.T) {
+	before := runtime.NumGoroutine()
+	l := pendingLogins(t, 100, time.Second, time.Second)
+	if got := l.goroutines - before; got > 20 {
+		t.Errorf("%d goroutines for 100 pending logins", got)
+	}
+	if len(l.late) < 50 || len(l.ended) != 1 {
+		t.Errorf("%d polls and %d ends were seen, want 100 and 1", len(l.late), len(l.ended))
+	}
+	if l.late[0] < 0 {
+		t.Errorf("polled %v early", -l.late[0])
+	}
+}
+
+func BenchmarkPendingLogins(b *testing.B) {
+	const n = 10_000
+	// The pages of the program that are read in meanwhile are no login's.
+	pendingLogins(b, 200, time.Second, time.Second)
+	for range b.N {
+		l := pendingLogins(b, n, 5*time.Second, 15*time.Second)
+		b.ReportMetric(l.perLogin, "B/login")
+		b.ReportMetric(l.perLoginRSS, "RSS-B/login")
+		b.ReportMetric(float64(l.goroutines), "goroutines")
+		b.ReportMetric(l.startTime.Seconds(), "start-s")
+		b.ReportMetric(ms(quantile(l.late, 0.5)), "late-p50-ms")
+		b.ReportMetric(ms(quantile(l.late, 0.99)), "late-p99-ms")
+		b.ReportMetric(ms(quantile(l.late, 1)), "late-max-ms")
+		b.ReportMetric(ms(quantile(l.ended, 0.5)), "end-p50-ms")
+		b.ReportMetric(ms(quantile(l.ended, 0.99)), "end-p99-ms")
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
