@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/usherauth/usher/api"
@@ -23,11 +24,19 @@ type standing struct {
 	read      time.Time
 }
 
-// A statusCache holds the last standing.
+// A statusCache holds the last standing, and the last answer.
 type statusCache struct {
 	mu      sync.Mutex
 	changes uint64 // grows with every change that this process makes
 	last    *standing
+	told    atomic.Pointer[toldStatus]
+}
+
+// toldStatus is an answer of AuthStatus and what it was made of.
+type toldStatus struct {
+	api.AuthStatus
+	at     *standing
+	logins uint64 // as login.Registry.Changes has it
 }
 
 // drop forgets what is held, since a credential changed.
@@ -62,9 +71,29 @@ func (c *statusCache) get(read func() standing) *standing {
 // lists belong to the broker; what other processes changed is in them within a
 // second.
 func (b *Broker) AuthStatus(ctx context.Context) (api.AuthStatus, error) {
-	all, err := b.logins.List(ctx)
+	logins := b.logins.Changes() // before they are looked at
+	at := b.status.get(func() standing {
+		ctx := context.WithoutCancel(ctx) // half a list must not be kept
+		return standing{providers: b.authProviders(ctx), supported: b.deviceProviders()}
+	})
+	if told := b.status.told.Load(); told != nil && told.at == at && told.logins == logins {
+		return told.AuthStatus, nil
+	}
+	pending, err := b.pendingFlows(ctx)
 	if err != nil {
 		return api.AuthStatus{}, apiError(err, "")
+	}
+	told := &toldStatus{at: at, logins: logins, AuthStatus: api.AuthStatus{
+		V: 1, Providers: at.providers, PendingDeviceFlows: pending, SupportedDeviceFlowProviders: at.supported,
+	}}
+	b.status.told.Store(told)
+	return told.AuthStatus, nil
+}
+
+func (b *Broker) pendingFlows(ctx context.Context) ([]api.PendingDeviceFlow, error) {
+	all, err := b.logins.List(ctx)
+	if err != nil {
+		return nil, err
 	}
 	pending := []api.PendingDeviceFlow{}
 	for _, s := range all {
@@ -75,13 +104,7 @@ func (b *Broker) AuthStatus(ctx context.Context) (api.AuthStatus, error) {
 			})
 		}
 	}
-	at := b.status.get(func() standing {
-		ctx := context.WithoutCancel(ctx) // half a list must not be kept
-		return standing{providers: b.authProviders(ctx), supported: b.deviceProviders()}
-	})
-	return api.AuthStatus{
-		V: 1, Providers: at.providers, PendingDeviceFlows: pending, SupportedDeviceFlowProviders: at.supported,
-	}, nil
+	return pending, nil
 }
 
 func (b *Broker) authProviders(ctx context.Context) []api.AuthProvider {

@@ -34,7 +34,8 @@ type Config struct {
 	// owner died and tells what other processes change, within a second.
 	Daemon bool
 	// AfterCrash tells that the daemon before this one was killed, perhaps
-	// before it told how a login had ended: it is told again.
+	// before it told of a login's start or end: both are told, and recorded,
+	// again.
 	AfterCrash bool
 	// MaxLogins caps the pending logins; 0 means [login.DefaultMaxActive].
 	MaxLogins int

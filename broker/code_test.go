@@ -94,7 +94,7 @@ func TestLoginByCodeAtTheSandbox(t *testing.T) {
 			t.Errorf("GetLogin = %+v, %v", got, err)
 		}
 		to := w.browse(l.AuthorizationURI, "approve")
-		if !strings.HasPrefix(to, login.DefaultRedirectURI+"?") {
+		if !strings.HasPrefix(to, login.DefaultRedirectURI("sandbox")+"?") {
 			t.Fatalf("redirected to %s", to)
 		}
 		at, err := url.Parse(to)
@@ -114,7 +114,7 @@ func TestLoginByCodeAtTheSandbox(t *testing.T) {
 			"wrong issuer":    {api.CompleteLogin{Code: q.Get("code"), State: q.Get("state"), ISS: "http://127.0.0.1:9401"}, api.CodeIssuerMismatch},
 			"no issuer":       {api.CompleteLogin{Code: q.Get("code"), State: q.Get("state")}, api.CodeIssuerMismatch},
 			"another address": {api.CompleteLogin{RedirectedURL: l.AuthorizationURI}, api.CodeInvalidRequest},
-			"no answer":       {api.CompleteLogin{RedirectedURL: login.DefaultRedirectURI + "?state=" + q.Get("state") + "&iss=" + url.QueryEscape(q.Get("iss"))}, api.CodeInvalidRequest},
+			"no answer":       {api.CompleteLogin{RedirectedURL: login.DefaultRedirectURI("sandbox") + "?state=" + q.Get("state") + "&iss=" + url.QueryEscape(q.Get("iss"))}, api.CodeInvalidRequest},
 		} {
 			if _, err := b.CompleteLogin(t.Context(), l.ID, tt.r); code(err) != tt.want {
 				t.Errorf("%s: %v, want %s", name, err, tt.want)
@@ -169,8 +169,8 @@ func TestCancelledLoginByCodeSpendsNoCode(t *testing.T) {
 	})
 }
 
-// Two providers, and the answer of one is brought to the login at the other.
-func TestMixUp(t *testing.T) {
+// The answer for one login is brought to another.
+func TestRFC6749_14_AnswerForAnotherLoginIsRefused(t *testing.T) {
 	inWorld(t, sandbox.Config{Approve: sandbox.ApproveAuto}, func(t *testing.T, w *world) {
 		b := w.broker()
 		first := w.codeLogin(b)

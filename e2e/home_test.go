@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/usherauth/usher/e2e/oidcprovider"
+	"github.com/usherauth/usher/e2e/apispec"
 )
 
 // Exit codes of the command line, as documented.
@@ -29,9 +28,14 @@ const (
 // configuration of its own, with or without a daemon.
 type home struct {
 	t      *testing.T
-	dir    string // USHER_HOME
-	base   string // holds dir, config.toml and HOME
+	dir    string   // USHER_HOME
+	base   string   // holds dir, config.toml and HOME
+	flags  []string // of usher serve
+	built  string   // the program of the daemon instead of binary
 	daemon *process
+	tcp    *apispec.Proxy // in front of the daemon, as long as the home lasts
+	socket *apispec.Proxy // the same for its socket, as long as the daemon lasts
+	name   string         // of the socket
 }
 
 func newHome(t *testing.T) *home {
@@ -78,36 +82,6 @@ func (h *home) must(args ...string) string {
 		h.t.Fatalf("usher %s: exit %d\nstdout: %s\nstderr: %s", strings.Join(args, " "), r.code, r.stdout, r.stderr)
 	}
 	return r.stdout
-}
-
-// serve starts the daemon and returns when it answers on its socket. A prefix
-// puts a tracer before it.
-func (h *home) serve(prefix ...string) {
-	h.t.Helper()
-	argv := append(prefix, binary, "serve", "--listen", "127.0.0.1:0")
-	h.daemon = h.start(h.command(argv[0], argv[1:]...))
-	go h.daemon.rest()
-	oidcprovider.Poll(h.t, "the daemon's socket", func() bool {
-		c, err := net.Dial("unix", filepath.Join(h.dir, "daemon.sock"))
-		if err != nil {
-			return false
-		}
-		c.Close()
-		return true
-	})
-}
-
-// stop ends the daemon gracefully, if there is one.
-func (h *home) stop() {
-	h.t.Helper()
-	if h.daemon == nil {
-		return
-	}
-	h.daemon.terminate()
-	if r := h.daemon.wait(); r.code != exitOK {
-		h.t.Errorf("the daemon ended with %d: %s", r.code, r.stderr)
-	}
-	h.daemon = nil
 }
 
 // copyTo copies the data folder, as a backup would.

@@ -74,7 +74,7 @@ func (r *Registry) method(req Request, b credential.Binding) (credential.Method,
 // the person's browser.
 func authorizeCode(l credential.Login, redirectURI string) (credential.AwaitingCode, error) {
 	if redirectURI == "" {
-		redirectURI = DefaultRedirectURI
+		redirectURI = DefaultRedirectURI(l.Key.Provider)
 	}
 	grant := credential.CodeGrant{State: newState(), CodeVerifier: oauth.NewVerifier(), RedirectURI: redirectURI}
 	var err error

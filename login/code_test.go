@@ -269,6 +269,30 @@ func TestRFC9207_75_StrayAnswersLeaveTheLoginPending(t *testing.T) {
 	})
 }
 
+// A server that sends no issuer leads a browser to another address than any
+// other server does (RFC 9700 section 4.4.2).
+func TestRFC8252_28_AnswerFromTheAddressOfAnotherProviderIsRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		_, as, registry := codeBench(t)
+		r := registry()
+		var logins []login.Snapshot
+		for _, provider := range []string{"test", "other"} {
+			req := codeRequest
+			req.Key.Provider, req.RedirectURI = provider, ""
+			req.Binding.Endpoints.RequireISS = false
+			s, _, err := r.Start(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			logins = append(logins, s)
+		}
+		mixed := login.Answer{RedirectedURL: asked(t, logins[1]).Get("redirect_uri") + "?code=c&state=" + asked(t, logins[0]).Get("state")}
+		if _, err := r.Complete(t.Context(), logins[0].ID, mixed); !errors.Is(err, login.ErrRedirectedURL) || len(as.requests()) != 0 {
+			t.Errorf("Complete: %v", err)
+		}
+	})
+}
+
 func TestErrorAnswersEndACodeLogin(t *testing.T) {
 	for sent, want := range map[string]struct {
 		status credential.LoginStatus
@@ -539,7 +563,7 @@ func TestAuthorizationEndpointThatCannotBeUsed(t *testing.T) {
 func TestCheckRedirectURI(t *testing.T) {
 	allowed := []string{"https://app.example/back", "http://localhost:7/"}
 	for uri, want := range map[string]bool{
-		login.DefaultRedirectURI:                          true,
+		login.DefaultRedirectURI("p"):                     true,
 		"http://127.0.0.1:1/":                             true,
 		"http://127.0.0.1:65535/a/b":                      true,
 		"http://[::1]:51234/cb":                           true,

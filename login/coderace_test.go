@@ -36,7 +36,7 @@ func parked(t *testing.T, answers ...string) (*bench, *tokens, func(...func(*log
 	return b, as, registry, r, s, done
 }
 
-func TestSecondAnswerWaitsForTheFirst(t *testing.T) {
+func TestRFC6749_15_SecondAnswerWaitsForTheFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b, as, registry, r, s, first := parked(t)
 		second := completed(t, r, s.ID, redirected(t, s, "code", "another"))
@@ -248,6 +248,47 @@ func TestAnswerBroughtToAnotherProcess(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		if end := b.wait(waiter, s.ID); end.Status() != credential.LoginExpired || len(as.requests()) != 0 {
+			t.Errorf("ended as %+v", end.Login)
+		}
+	})
+	inBubble(t, func(t *testing.T) { // or looks after it as long as it stays
+		b, _, registry := codeBench(t, "unsent")
+		first := registry()
+		s := startCode(t, first)
+		time.Sleep(7 * time.Second) // no sweep of the other one is due at the end
+		other := registry(silent)
+		if _, err := other.Complete(t.Context(), s.ID, redirected(t, s)); oauth.OutcomeOf(err) != oauth.NotSent {
+			t.Fatalf("Complete: %v", err)
+		}
+		if err := first.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Until(s.ExpiresAt) + time.Second)
+		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Status() != credential.LoginExpired || !l.EndedAt().Equal(s.ExpiresAt) {
+			t.Errorf("stored as %+v, %v", l, err)
+		}
+	})
+}
+
+// A process that is not the owner looks after the login that it exchanges the
+// code for, and takes its own exchange for nobody's.
+func TestSlowExchangeInAnotherProcess(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b, as, registry := codeBench(t)
+		as.park = make(chan struct{})
+		waiter := registry(adopting)
+		s := startCode(t, waiter)
+		done := completed(t, registry(silent, adopting), s.ID, redirected(t, s))
+		time.Sleep(5 * time.Second)
+		// Should it die now, its own owner is what tells.
+		if l, err := b.store.GetLogin(t.Context(), s.ID); err != nil || l.Owner == s.Owner {
+			t.Errorf("exchanging for the owner %s, %v", l.Owner, err)
+		}
+		close(as.park)
+		if err := <-done; err != nil {
+			t.Errorf("Complete: %v", err)
+		}
+		if end := b.wait(waiter, s.ID); end.Status() != credential.LoginAuthorized {
 			t.Errorf("ended as %+v", end.Login)
 		}
 	})

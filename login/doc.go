@@ -10,6 +10,10 @@
 //	           failed,
 //	           cancelled
 //
+// A login of method code (RFC 6749 section 4.1) is pending in the state
+// AwaitingCode, and passes through Exchanging on its way to persisting: see
+// [Registry.Complete].
+//
 // A login is a record in the [credential.Store]; every transition is a
 // compare-and-swap on its version there, and whoever wins it, and only the
 // winner, reports it to [Config.Observe]. A provider's yes is first written
@@ -57,6 +61,10 @@
 // so that the provider never sees two polls too close together. A code that
 // turns out to be spent then ends the login with the code "lost_success": the
 // dead owner won, but its win was not yet durable.
+//
+// A process that is killed may have written down a start or an end without
+// having told it. Where the next one knows that, it tells both again; see
+// [Config.AfterCrash].
 //
 // What is written: start, slow_down, persisting, end; never a plain poll. Ended
 // logins stay readable for [Grace].

@@ -91,6 +91,12 @@ func (e *entry) setSettling(on bool) {
 	e.settling = on
 }
 
+func (e *entry) isSettling() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.settling
+}
+
 func (e *entry) isUnsaved() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

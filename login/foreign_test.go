@@ -221,8 +221,36 @@ func TestLoginThatALogoutOvertookEnds(t *testing.T) {
 	})
 }
 
-// A daemon that starts where one was killed tells the ends that may not have
-// been told.
+// A daemon that starts where one was killed tells the starts that may not have
+// been told, but none that come after it as its own.
+func TestStartsBeforeACrashAreToldAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBench(t)
+		cli := b.registry(func(c *login.Config) { c.Observe = nil })
+		s := b.start(cli)
+		time.Sleep(time.Second)
+		r := b.registry(func(c *login.Config) { c.Adopt, c.AfterCrash = true, true })
+		time.Sleep(2 * time.Second)
+		b.wantEvents(login.Started)
+		if e := b.events[0]; e.Foreign || e.Login.ID != s.ID {
+			t.Errorf("event = %+v", e)
+		}
+		if _, err := cli.Cancel(t.Context(), s.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		b.start(cli)
+		time.Sleep(2 * time.Second)
+		b.wantEvents(login.Started, login.Cancelled, login.Started)
+		if e := b.events[2]; !e.Foreign {
+			t.Errorf("event = %+v", e)
+		}
+		if _, err := r.List(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Nor does it keep the ends to itself.
 func TestEndsBeforeACrashAreToldAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := newBench(t, won)

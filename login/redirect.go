@@ -10,11 +10,13 @@ import (
 	"strings"
 )
 
-// DefaultRedirectURI is where a browser is sent if nobody says otherwise. Nobody
-// has to listen there, and usher never does: the address that the browser then
-// shows holds the answer and can be pasted. What might listen there cannot use
-// the code, for want of the code verifier (RFC 7636).
-const DefaultRedirectURI = "http://127.0.0.1:4171/callback"
+// DefaultRedirectURI is where a browser is sent from the provider of that name
+// if nobody says otherwise. Nobody has to listen there, and usher never does:
+// the address that the browser then shows holds the answer and can be pasted.
+// What might listen there cannot use the code, for want of the code verifier
+// (RFC 7636). Each provider has its own, so that the answer of one is not taken
+// for that of another which sends no issuer (RFC 8252 section 8.10).
+func DefaultRedirectURI(provider string) string { return "http://127.0.0.1:4171/callback/" + provider }
 
 // maxRedirectURI is longer than what any server takes.
 const maxRedirectURI = 1024

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/usherauth/usher/credential"
@@ -55,8 +56,8 @@ type Config struct {
 	// looked after.
 	Adopt bool
 	// AfterCrash is for a registry that adopts where the one before it was
-	// killed: the ends within the [Grace] that it finds may not have been told,
-	// and are told, if need be for the second time.
+	// killed: the starts, and the ends within the [Grace], that it finds may not
+	// have been told, and are told as its own, if need be for the second time.
 	AfterCrash bool
 	// Observe is told of every transition, in order per login. It must return
 	// quickly and not call the registry; nil means nobody listens.
@@ -91,6 +92,7 @@ type Registry struct {
 	stop       chan struct{} // closed by Close: ends the watcher
 	stopped    bool
 
+	changes  atomic.Uint64
 	schedule *schedule
 	looked   chan struct{} // closed when the watcher has looked at the store once
 
@@ -177,6 +179,12 @@ func (r *Registry) Get(ctx context.Context, id string) (Snapshot, error) {
 	}
 	return Snapshot{Login: l}, nil
 }
+
+// Changes is a number that has grown when a change of the logins, but for how
+// polling goes, has been made here or is known here, and before anyone is told of
+// it. What List returned after a call of it still holds while it is the same; what
+// other processes do, only List itself finds out without [Config.Adopt].
+func (r *Registry) Changes() uint64 { return r.changes.Load() }
 
 // List returns every login, oldest first: with [Config.Adopt] from memory, as
 // of a second ago where other processes are concerned, and else from the store.

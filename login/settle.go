@@ -107,8 +107,8 @@ func (r *Registry) settle(ctx context.Context, e *entry) {
 	err := r.persist(ctx, func() error {
 		before = e.login()
 		p, ok := before.State.(credential.Persisting)
-		if !ok {
-			return errSettled
+		if !ok || !e.isSettling() {
+			return errEnded
 		}
 		at = p
 		ending := before
@@ -134,7 +134,7 @@ func (r *Registry) settle(ctx context.Context, e *entry) {
 		return err
 	})
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, errEnded):
 	case errors.Is(err, credential.ErrSuperseded):
 		r.lose(before, at.Won, "superseded by a logout")
 		r.finish(e, failed(credential.Failure{

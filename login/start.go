@@ -246,6 +246,7 @@ func (r *Registry) abandon(ctx context.Context, e *entry) {
 	}
 	r.mu.Lock()
 	delete(r.entries, id)
+	r.changes.Add(1)
 	r.mu.Unlock()
 }
 

@@ -9,15 +9,19 @@ import (
 
 // adoptLocked makes l the known state. The caller holds e.mu.
 func (r *Registry) adoptLocked(e *entry, l credential.Login) {
-	// Another owner: ours was taken for dead, and two must not poll.
+	// Another owner: ours was taken for dead, and two must not poll, nor settle.
 	lost := l.Owner != e.record.common.Value().owner
 	e.record = makeRecord(l)
+	r.changes.Add(1)
 	if !l.Live() {
 		e.trouble = ""
 	}
 	if lost || !l.Live() {
 		e.owned = false
 		r.schedule.remove(e)
+	}
+	if lost {
+		e.settling = false
 	}
 }
 
@@ -66,7 +70,8 @@ func (r *Registry) endHere(e *entry, end func(credential.Login) credential.Ended
 	return true
 }
 
-// errEnded: the login has been ended here while the store was being asked.
+// errEnded: the login has been ended here while the store was being asked, or
+// has been claimed by another process, which ends it.
 var errEnded = errors.New("login has ended")
 
 // transition applies change to the login, in the store and then here, and
@@ -110,12 +115,14 @@ func (r *Registry) transition(ctx context.Context, e *entry, change func(*creden
 
 // takeForeign takes a state that another process stored and tells what it
 // shows. It is false, and nothing happens, for the work of a settle of ours
-// that is about to say so itself. The caller holds e.op.
+// that is about to say so itself; whoever else settles the login has claimed it
+// first. The caller holds e.op.
 func (r *Registry) takeForeign(e *entry, fresh credential.Login) bool {
 	return r.take(e, fresh, func(before credential.Login) (Event, bool) {
 		ev := eventFor(before, fresh)
 		ev.Foreign = true
-		return ev, !e.settling || fresh.Status() != credential.LoginAuthorized
+		ours := e.settling && fresh.Status() == credential.LoginAuthorized && fresh.Owner == before.Owner
+		return ev, !ours
 	})
 }
 

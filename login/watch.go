@@ -20,6 +20,7 @@ func (r *Registry) watch(l credential.Login) *entry {
 		e.say.Lock() // so that nothing is told of it before its start
 		defer e.say.Unlock()
 		r.entries[l.ID] = e
+		r.changes.Add(1)
 	}
 	e.mu.Lock()
 	e.waiters++
@@ -27,7 +28,11 @@ func (r *Registry) watch(l credential.Login) *entry {
 	r.watchLocked()
 	r.mu.Unlock()
 	if met && r.cfg.Adopt && l.Status() == credential.LoginPending {
-		r.tell(Event{Type: Started, Login: l, By: l.Initiator, Foreign: true})
+		ev := Event{Type: Started, Login: l, By: l.Initiator, Foreign: true}
+		if r.cfg.AfterCrash && l.CreatedAt.Before(r.began) {
+			ev.Foreign, ev.Hint = false, hintRetold
+		}
+		r.tell(ev)
 	}
 	return e
 }
@@ -177,6 +182,7 @@ func (r *Registry) meet(ctx context.Context, l credential.Login) *entry {
 			// unless nobody else may have.
 			r.mu.Lock()
 			r.entries[l.ID] = newEntry(l)
+			r.changes.Add(1)
 			r.mu.Unlock()
 			if old && l.Begun() && r.cfg.AfterCrash {
 				r.retell(ctx, l)
@@ -248,6 +254,7 @@ func (r *Registry) sweep(ctx context.Context) {
 		r.forget(ctx, id)
 		r.mu.Lock()
 		delete(r.entries, id)
+		r.changes.Add(1)
 		r.mu.Unlock()
 	}
 	if !r.cfg.Adopt {

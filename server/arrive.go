@@ -26,13 +26,18 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// noteArrival has l know since when each connection is being answered.
+// noteArrival has l know since when each connection is being answered, and ends
+// a connection with the answer while a newcomer waits for its place: else who
+// asks and asks would keep it.
 func (l *connLimit) noteArrival(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(*conn); ok {
 			c.asked.Store(true)
 			c.since.Store(time.Now().UnixNano())
 			defer l.answered(c)
+			if false {
+				w.Header().Set("Connection", "close")
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -40,10 +45,11 @@ func (l *connLimit) noteArrival(next http.Handler) http.Handler {
 
 func (l *connLimit) answered(c *conn) {
 	c.since.Store(0)
+	if !c.taken {
+		c.ended.Store(time.Now().UnixNano())
+	}
 	if l.arriving.Load() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.change.Broadcast()
+		l.rouse()
 	}
 }
 
@@ -52,11 +58,7 @@ func (l *connLimit) answered(c *conn) {
 // hangs up on those who have said nothing by then.
 func (l *connLimit) arrive(grace time.Duration) {
 	l.arriving.Store(true)
-	wake := time.AfterFunc(grace, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.change.Broadcast()
-	})
+	wake := time.AfterFunc(grace, l.rouse)
 	defer wake.Stop()
 	for _, c := range l.silent(grace) {
 		_ = c.Close() // nothing was promised

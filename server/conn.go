@@ -25,8 +25,14 @@ type conn struct {
 	// since is when it was accepted or last asked, until that is answered (in
 	// nanoseconds of Unix time); 0 between requests.
 	since atomic.Int64
+	// ended is when the handler of its last request was done, 0 while one is
+	// at work.
+	ended atomic.Int64
+	taken bool // out of net/http's hands, by the handler that runs
 	// gone is told that the connection is closed.
 	gone func()
+	// until is the deadline of writes, in nanoseconds of Unix time.
+	until atomic.Int64
 	// recent is the beginning of what was read last; there is the request
 	// line when net/http refuses it.
 	recent []byte
@@ -45,7 +51,7 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) Write(p []byte) (int, error) {
-	if err := c.Conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	if err := c.putOff(); err != nil {
 		return 0, err
 	}
 	end := bytes.Index(p, []byte("\r\n"))
@@ -69,6 +75,31 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// SetDeadline is what net/http takes all deadlines away with when a stream takes
+// the connection over.
+func (c *conn) SetDeadline(t time.Time) error {
+	c.until.Store(0)
+	return c.Conn.SetDeadline(t)
+}
+
+// SetWriteDeadline sets the deadline of writes until the next one.
+func (c *conn) SetWriteDeadline(t time.Time) error {
+	c.until.Store(0)
+	return c.Conn.SetWriteDeadline(t)
+}
+
+// putOff sets the deadline of a write. One that is less than a second off is let
+// be: a timer is not moved for nothing.
+func (c *conn) putOff() error {
+	now := time.Now()
+	if left := c.until.Load() - now.UnixNano(); left > int64(writeTimeout-time.Second) && left <= int64(writeTimeout) {
+		return nil
+	}
+	until := now.Add(writeTimeout)
+	c.until.Store(until.UnixNano())
+	return c.Conn.SetWriteDeadline(until)
+}
+
 // badEscape reports whether a percent sign in line is not followed by two
 // hexadecimal digits (RFC 3986 section 2.1).
 func badEscape(line []byte) bool {
@@ -81,6 +112,15 @@ func badEscape(line []byte) bool {
 		}
 	}
 	return false
+}
+
+// lingers is how long net/http has been busy with the end of an answer: sending
+// the last of it, and reading what is left of its request.
+func (c *conn) lingers() time.Duration {
+	if ended := c.ended.Load(); ended != 0 {
+		return time.Since(time.Unix(0, ended))
+	}
+	return 0
 }
 
 func (c *conn) Close() error {

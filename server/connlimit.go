@@ -9,9 +9,13 @@ import (
 	"time"
 )
 
+// lingerGrace is how long the end of an answer may take while newcomers wait.
+const lingerGrace = time.Hour
+
 // connLimit bounds the connections of a listener that are open at a time. A
 // newcomer takes the place of the one that has been without a whole request for
-// the longest; while all are being answered, it waits.
+// the longest, or of one that does not take its answer or goes on sending after
+// it; while all are being answered, it waits.
 type connLimit struct {
 	net.Listener
 	most int
@@ -22,6 +26,7 @@ type connLimit struct {
 	idle   []*conn // of the open ones, the longest first
 	closed bool
 
+	crowded  atomic.Bool // a newcomer waits: an answer is the last of its connection
 	arriving atomic.Bool // see arrive
 }
 
@@ -40,15 +45,19 @@ func (l *connLimit) Accept() (net.Conn, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.open) >= l.most && !l.closed {
-		if len(l.idle) == 0 {
+		oldest, soon := l.oldest()
+		if oldest == nil {
+			l.crowded.Store(true)
+			wake := time.AfterFunc(soon, l.rouse)
 			l.change.Wait()
+			wake.Stop()
 			continue
 		}
-		oldest := l.idle[0]
 		l.mu.Unlock()
 		_ = oldest.Close()
 		l.mu.Lock()
 	}
+	l.crowded.Store(false)
 	if len(l.open) >= l.most {
 		_ = accepted.Close()
 		return nil, net.ErrClosed
@@ -62,6 +71,30 @@ func (l *connLimit) Accept() (net.Conn, error) {
 	return c, nil
 }
 
+// oldest is the connection to give up for a newcomer. If there is none, there
+// may soon be one, without a change.
+func (l *connLimit) oldest() (c *conn, soon time.Duration) {
+	if len(l.idle) > 0 {
+		return l.idle[0], 0
+	}
+	soon = lingerGrace
+	for c := range l.open {
+		lingers := c.lingers()
+		if lingers >= lingerGrace {
+			return c, 0
+		}
+		soon = min(soon, lingerGrace-lingers)
+	}
+	return nil, soon
+}
+
+// rouse has everybody look again who waits for a change.
+func (l *connLimit) rouse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.change.Broadcast()
+}
+
 // track is the ConnState of the listener's server. A connection is idle from
 // its beginning, and from the end of an answer, until a request's header has
 // been read: sending that slowly keeps no place.
@@ -73,7 +106,10 @@ func (l *connLimit) track(nc net.Conn, state http.ConnState) {
 		return
 	}
 	switch state {
-	case http.StateActive, http.StateHijacked:
+	case http.StateHijacked:
+		c.taken = true
+	case http.StateActive:
+		c.ended.Store(0)
 		l.unlist(c)
 	case http.StateIdle:
 		l.idle = append(l.idle, c)

@@ -355,3 +355,52 @@ func TestT22_OriginIsALineOfText(t *testing.T) {
 		}
 	}
 }
+
+// T34: without any token, connections that announce bodies which never come,
+// whose answers nobody takes, or that never stop asking, hold up nobody else
+// for long.
+func TestT34_BusyConnectionsMakeRoom(t *testing.T) {
+	const most = 4
+	for _, test := range []struct {
+		name, request string
+		then          func(c net.Conn, request string)
+	}{
+		{"bodies that never come", "POST /v1/token HTTP/1.1\r\nHost: $A\r\nContent-Length: 10\r\n\r\n", func(net.Conn, string) {}},
+		{"answers that nobody takes", "GET /nope HTTP/1.1\r\nHost: $A\r\n\r\n", func(c net.Conn, request string) {
+			// Until the other end takes no more.
+			_ = c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
+			_, _ = io.WriteString(c, strings.Repeat(request, 100_000))
+		}},
+		{"always asking", "GET /nope HTTP/1.1\r\nHost: $A\r\n\r\n", func(c net.Conn, request string) {
+			go func() { _, _ = io.Copy(io.Discard, c) }()
+			go func() {
+				for request := strings.Repeat(request, 100); ; {
+					if _, err := io.WriteString(c, request); err != nil {
+						return
+					}
+				}
+			}()
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := run(t, server.Config{MaxConnections: most})
+			for range most {
+				c := r.dial(t, test.request)
+				if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
+					t.Fatal(err)
+				}
+				_ = c.(*net.TCPConn).SetReadBuffer(2048)
+				test.then(c, strings.ReplaceAll(test.request, "$A", r.addr))
+			}
+			began := time.Now()
+			for range 3 {
+				if status, _ := r.raw(t, "GET /health HTTP/1.1\r\nHost: $A\r\n\r\n"); status != "200 OK" {
+					t.Errorf("status = %q", status)
+				}
+			}
+			if took := time.Since(began); took > 700*time.Millisecond {
+				t.Errorf("three newcomers waited for %v", took)
+			}
+		})
+	}
+}

@@ -21,9 +21,6 @@ const (
 	codeInvalidMaxQueued = "invalid_max_queued"
 )
 
-// maxCwd bounds the folder's name that a session keeps.
-const maxCwd = 4096
-
 // iso8601 is the form of JavaScript's Date.toISOString.
 const iso8601 = "2006-01-02T15:04:05.000Z"
 
@@ -68,7 +65,7 @@ func (s *Server) sessionCwd(field json.RawMessage) (string, error) {
 		return s.Workspace, nil
 	}
 	var cwd string
-	if err := json.Unmarshal(field, &cwd); err != nil || !filepath.IsAbs(cwd) || len(cwd) > maxCwd {
+	if err := json.Unmarshal(field, &cwd); err != nil || !filepath.IsAbs(cwd) || len(cwd) > session.MaxCwd {
 		return "", compat(http.StatusBadRequest, string(api.CodeInvalidRequest), "`cwd` must be an absolute path")
 	}
 	return cwd, nil

@@ -45,16 +45,17 @@ func (s *Server) detached(w http.ResponseWriter, r *http.Request, follow func(ct
 
 // converse sends header, what follow sends, and the end.
 func (s *Server) converse(conn net.Conn, header http.Header, follow func(context.Context, func([]byte) error)) {
-	if conn.SetDeadline(time.Time{}) != nil || sendHeader(conn, header) != nil {
-		return
-	}
 	ctx, cancel := context.WithCancel(s.following)
 	defer cancel()
 	defer context.AfterFunc(s.streaming, cancel)()
 	// Also unblocks a write, when the server gives up waiting.
 	defer context.AfterFunc(s.following, func() { _ = conn.Close() })()
-	go awaitEnd(conn, cancel)
 	chunk := chunks{conn: conn}
+	if conn.SetDeadline(time.Time{}) != nil || sendHeader(conn, header) != nil {
+		chunk.conn = nil // follow learns it from its first frame, and gives back what it holds
+	} else {
+		go awaitEnd(conn, cancel)
+	}
 	follow(ctx, chunk.send)
 	_ = chunk.send(nil)
 }

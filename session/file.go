@@ -17,8 +17,9 @@ import (
 // disk for that many events.
 const reserveBlock = 1024
 
-// maxFile bounds the file: [MaxSessions] with folders of the longest names.
-const maxFile = 4 << 20
+// maxFile bounds the file: [MaxSessions] with folders of the longest names, of
+// which JSON may write each byte as six.
+const maxFile = MaxSessions * (6*MaxCwd + 256)
 
 // maxNumber is the largest number that every client of the wire can read:
 // JavaScript's largest safe integer.

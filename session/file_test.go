@@ -173,3 +173,36 @@ func TestDiskThatFails(t *testing.T) {
 		t.Errorf("log = %q", log.String())
 	}
 }
+
+// As many sessions as there may be, with folders of the longest names in the
+// longest form that JSON has for them, are there after a restart.
+func TestLongestFileOfSessions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions.json")
+	one, err := session.Open(session.Config{Path: path}).Create("/" + strings.Repeat("\x01", session.MaxCwd-1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, found := strings.Cut(string(data), "[")
+	entry, tail, ended := strings.Cut(rest, "]")
+	if !found || !ended {
+		t.Fatalf("the file is %q", data)
+	}
+	var entries, ids []string
+	for i := range session.MaxSessions {
+		id := fmt.Sprintf("%08x%s", i, one.ID[8:])
+		ids, entries = append(ids, id), append(entries, strings.Replace(entry, one.ID, id, 1))
+	}
+	if err := os.WriteFile(path, []byte(head+"["+strings.Join(entries, ",")+"]"+tail), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := session.Open(session.Config{Path: path})
+	for _, id := range ids {
+		if _, ok := h.Touch(id); !ok {
+			t.Fatalf("session %s is lost", id)
+		}
+	}
+}

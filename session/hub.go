@@ -20,6 +20,8 @@ const (
 	MaxSubscribers = 64
 	// DefaultRing is the number of events that are kept for replay.
 	DefaultRing = 8000
+	// MaxCwd bounds the name of a session's folder, in bytes.
+	MaxCwd = 4096
 )
 
 // Config is what a [Hub] is made of. The zero value works.

@@ -39,7 +39,8 @@ func newSession(s Session, base uint64) *session {
 // id is the number of the event seq in the session's stream.
 func (s *session) id(seq uint64) uint64 { return seq - s.base }
 
-// Create makes a session for a client in the folder cwd. It is durable when
+// Create makes a session for a client in the folder cwd, whose name is at most
+// [MaxCwd] long. It is durable when
 // Create returns, unless the disk fails, which is logged and does not keep the
 // session from working. With [MaxSessions] there are, the one without
 // subscribers that was not used for the longest ends; if all have subscribers,

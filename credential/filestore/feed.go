@@ -194,6 +194,9 @@ func (s *Store) LoginChanges(ctx context.Context, since string) (credential.Logi
 	if info, err := os.Lstat(s.feedPath()); err == nil && from != (place{}) && from == s.view.end && stamp(info) == s.view.stamp {
 		return credential.LoginChanges{Next: since}, nil
 	}
+	if _, err := os.Lstat(filepath.Join(s.dir, "logins")); errors.Is(err, fs.ErrNotExist) {
+		return credential.LoginChanges{All: true}, nil // and looking makes no folder
+	}
 	lock, err := s.lockLogins(ctx)
 	if err != nil {
 		if ctx.Err() != nil {

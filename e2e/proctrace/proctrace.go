@@ -62,10 +62,15 @@ func Starts(file string) ([]string, error) {
 	return starts, nil
 }
 
+// detached stands for the call of a thread that was gone with its process before
+// strace could read which one it was. Had it started something, that would have
+// lines of its own.
+const detached = "???( <detached ...>"
+
 // harmless reports whether a line tells of a signal, an exit, or the return of
 // a call whose beginning was a line of its own.
 func harmless(line string) bool {
 	_, rest, _ := strings.Cut(line, " ")
 	rest = strings.TrimSpace(rest)
-	return strings.HasPrefix(rest, "---") || strings.HasPrefix(rest, "+++") || strings.HasPrefix(rest, "<... ")
+	return strings.HasPrefix(rest, "---") || strings.HasPrefix(rest, "+++") || strings.HasPrefix(rest, "<... ") || rest == detached
 }

@@ -58,6 +58,7 @@ func TestStartsOfLines(t *testing.T) {
 		fails       bool
 	}{
 		{name: "threads", trace: start + thread},
+		{name: "a thread that was gone", trace: start + "101 ???( <detached ...>\n"},
 		{name: "fork", trace: start + "100 fork() = 102\n", want: 1},
 		{name: "vfork", trace: start + "100 vfork( <unfinished ...>\n", want: 1},
 		{name: "clone of a process", trace: start + "100 clone(child_stack=NULL, flags=CLONE_VM|CLONE_VFORK|SIGCHLD) = 102\n", want: 1},
