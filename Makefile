@@ -10,6 +10,8 @@ GO ?= go
 # The modules of this repository; the tools run first as they are the quickest.
 MODULES := tools . e2e
 PLATFORMS := linux darwin windows
+# The tags of variants that only tests build.
+VARIANTS := failpoint,leakcanary,nowinner
 STATICCHECK := $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
 # One recipe at a time: the summary of the tests must be the last line.
@@ -45,10 +47,12 @@ vet:
 		echo "go vet: $$os"; \
 		CGO_ENABLED=0 GOOS=$$os $(GO) vet ./... || exit 1; \
 	done
+	@echo "go vet: $(VARIANTS)"; CGO_ENABLED=0 $(GO) vet -tags=$(VARIANTS) ./...
 	@for m in tools e2e; do echo "go vet: $$m"; (cd $$m && $(GO) vet ./...) || exit 1; done
 
 staticcheck:
 	@for m in $(MODULES); do echo "staticcheck: $$m"; (cd $$m && $(STATICCHECK) ./...) || exit 1; done
+	@echo "staticcheck: $(VARIANTS)"; $(STATICCHECK) -tags=$(VARIANTS) ./...
 
 unit:
 	@CGO_ENABLED=1 $(GO) -C tools run ./testsum -root .. -allow testdata/allowed-skips.txt $(MODULES)

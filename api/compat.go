@@ -19,6 +19,10 @@ const (
 // daemon does not know, or does not know any more.
 const KindNotFoundOrEvicted = "not_found_or_evicted"
 
+// KindTimeout is the kind of an [Error] for a provider that took the request
+// and gave no answer in time.
+const KindTimeout = "timeout"
+
 // The statuses of a [DeviceFlow] that differ from those of a [Login].
 const (
 	FlowPending    = "pending"

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,22 +49,25 @@ func (c *statusCache) drop() {
 }
 
 // get returns what is held while it is fresh, and what read returns else.
-func (c *statusCache) get(read func() standing) *standing {
+func (c *statusCache) get(read func() (standing, error)) (*standing, error) {
 	c.mu.Lock()
 	began, last := c.changes, c.last
 	c.mu.Unlock()
 	if last != nil && time.Since(last.read) < statusAge {
-		return last
+		return last, nil
 	}
 	now := time.Now()
-	fresh := read()
+	fresh, err := read()
+	if err != nil {
+		return nil, err
+	}
 	fresh.read = now
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes == began { // else it may have been read too early
 		c.last = &fresh
 	}
-	return &fresh
+	return &fresh, nil
 }
 
 // AuthStatus tells what is logged in, what is pending and what could be logged
@@ -72,10 +76,13 @@ func (c *statusCache) get(read func() standing) *standing {
 // second.
 func (b *Broker) AuthStatus(ctx context.Context) (api.AuthStatus, error) {
 	logins := b.logins.Changes() // before they are looked at
-	at := b.status.get(func() standing {
-		ctx := context.WithoutCancel(ctx) // half a list must not be kept
-		return standing{providers: b.authProviders(ctx), supported: b.deviceProviders()}
+	at, err := b.status.get(func() (standing, error) {
+		providers, err := b.authProviders(context.WithoutCancel(ctx)) // half a list must not be kept
+		return standing{providers: providers, supported: b.deviceProviders()}, err
 	})
+	if err != nil {
+		return api.AuthStatus{}, apiError(err, "")
+	}
 	if told := b.status.told.Load(); told != nil && told.at == at && told.logins == logins {
 		return told.AuthStatus, nil
 	}
@@ -107,18 +114,21 @@ func (b *Broker) pendingFlows(ctx context.Context) ([]api.PendingDeviceFlow, err
 	return pending, nil
 }
 
-func (b *Broker) authProviders(ctx context.Context) []api.AuthProvider {
+func (b *Broker) authProviders(ctx context.Context) ([]api.AuthProvider, error) {
 	out := []api.AuthProvider{}
 	for c, err := range b.cfg.Store.List(ctx) {
-		if err != nil {
-			// One that cannot be read must not hide the others from a client
-			// that only wants to start a login.
+		if _, one := errors.AsType[*credential.UnreadableError](err); one {
+			// It must not hide the others from a client that only wants to
+			// start a login.
 			b.cfg.Log.Warn("unreadable credential", "error", err)
 			continue
 		}
+		if err != nil {
+			return nil, err
+		}
 		out = append(out, authProvider(c))
 	}
-	return out
+	return out, nil
 }
 
 // deviceProviders names the providers a device login can be started with now.

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,19 +11,21 @@ func TestStatusCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c statusCache
 		reads := 0
-		read := func() standing { reads++; return standing{} }
+		read := func() (standing, error) { reads++; return standing{}, nil }
 		want := func(n int, when string) {
 			t.Helper()
-			c.get(read)
+			if _, err := c.get(read); err != nil {
+				t.Errorf("%s: %v", when, err)
+			}
 			if reads != n {
 				t.Errorf("%s: read %d times, want %d", when, reads, n)
 			}
 		}
 		want(1, "at first")
 		want(1, "again")
-		time.Sleep(statusAge - 1)
+		time.Sleep(statusAge - time.Nanosecond)
 		want(1, "just before it is old")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		want(2, "when it is old")
 		c.drop()
 		want(3, "after a change")
@@ -30,7 +33,17 @@ func TestStatusCache(t *testing.T) {
 
 		// A change while it is being read: what was read may lack it.
 		c.drop()
-		c.get(func() standing { c.drop(); return read() })
+		if _, err := c.get(func() (standing, error) { c.drop(); return read() }); err != nil {
+			t.Error(err)
+		}
 		want(5, "after a change during the reading")
+
+		// Trouble is told and not kept.
+		c.drop()
+		trouble := errors.New("trouble")
+		if at, err := c.get(func() (standing, error) { return standing{}, trouble }); at != nil || !errors.Is(err, trouble) {
+			t.Errorf("trouble became %v, %v", at, err)
+		}
+		want(6, "after trouble")
 	})
 }

@@ -143,8 +143,12 @@ func providerError(err error, key string) *api.Error {
 			WithHint("nothing was lost; try again when it can")
 	default:
 		if unreachable(err) {
-			return api.Errorf(api.CodeProviderUnreachable, "%s could not be reached: %w", provider, err).
+			out := api.Errorf(api.CodeProviderUnreachable, "%s could not be reached: %w", provider, err).
 				WithHint("nothing was lost; try again when the provider answers")
+			if e.Kind == oauth.KindTimeout {
+				out.Kind = api.KindTimeout
+			}
+			return out
 		}
 		return api.Errorf(api.CodeProviderRefused, "%s gave an answer that is not OAuth: %w", provider, err).
 			WithHint("check the addresses: usher provider show %s", provider)

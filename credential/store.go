@@ -47,8 +47,7 @@ type Store interface {
 	// Get returns the credential of key, or ErrNotFound.
 	Get(ctx context.Context, key Key) (Credential, error)
 	// List yields every credential in key order. It is cheap enough to be
-	// called once a second. An unreadable credential yields an error that
-	// names it, and the iteration goes on.
+	// called once a second. For its errors see [UnreadableError].
 	List(ctx context.Context) iter.Seq2[Credential, error]
 	// Stamp returns an opaque value that changes whenever what Get would
 	// return for key changes, at the cost of about one stat. It is "" for a
@@ -98,7 +97,8 @@ type Store interface {
 	// LiveLogin returns the live login of key, or ErrNotFound.
 	LiveLogin(ctx context.Context, key Key) (Login, error)
 	// ListLogins yields every stored login, oldest first. It reads all of
-	// them: to follow what happens, use LoginChanges.
+	// them: to follow what happens, use LoginChanges. For its errors see
+	// [UnreadableError].
 	ListLogins(ctx context.Context) iter.Seq2[Login, error]
 	// LoginChanges returns what may have happened to logins since the cursor
 	// that an earlier call returned; empty asks for a first one. It is cheap
@@ -126,6 +126,17 @@ type Store interface {
 	// Close releases what the store holds in this process.
 	Close() error
 }
+
+// UnreadableError is what a listing yields for a single record that cannot be
+// read; it goes on with the others. Any other error that it yields means that
+// there is no list.
+type UnreadableError struct{ Err error }
+
+// Error is the text of Err, which names the record.
+func (e *UnreadableError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *UnreadableError) Unwrap() error { return e.Err }
 
 // LoginChanges is what [Store.LoginChanges] returns.
 type LoginChanges struct {

@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/credential/filestore"
+	"github.com/usherauth/usher/internal/atomicfile"
 	"github.com/usherauth/usher/login"
 	"github.com/usherauth/usher/oauth"
 	"github.com/usherauth/usher/secret"
@@ -30,9 +32,29 @@ type crowd struct {
 	answered []time.Time // when each login's last poll was answered; zero before the first
 	approved []atomic.Bool
 	ended    []time.Duration // from when the last poll was due to the end that was told
+	begun    atomic.Int64    // logins that have been polled since they were started or taken over
 
 	mu   sync.Mutex
 	late []time.Duration // of every poll but the first ones
+}
+
+// newCrowd is for n logins and so many polls. All of its memory is written to,
+// or the kernel would only hand it out while it is measured.
+func newCrowd(n, polls int, interval time.Duration) *crowd {
+	c := &crowd{
+		interval: interval, answered: make([]time.Time, n), approved: make([]atomic.Bool, n),
+		ended: make([]time.Duration, n), late: make([]time.Duration, polls),
+	}
+	for i := range n {
+		c.answered[i], c.ended[i] = time.Unix(1, 0), 1
+		c.approved[i].Store(false)
+	}
+	clear(c.answered)
+	for i := range c.late {
+		c.late[i] = 1
+	}
+	c.late = c.late[:0]
+	return c
 }
 
 func (c *crowd) Start(_ context.Context, r oauth.DeviceRequest) (*oauth.DeviceAuthorization, error) {
@@ -65,14 +87,18 @@ func (c *crowd) Poll(_ context.Context, g credential.DeviceGrant) (*oauth.Token,
 		if c.approved[n].Load() {
 			return &oauth.Token{AccessToken: secret.New("at-" + number), RefreshToken: secret.New("rt-" + number), Type: "Bearer", Lifetime: time.Hour}, nil
 		}
+	} else {
+		c.begun.Add(1)
 	}
 	c.answered[n] = time.Now()
 	return nil, pending
 }
 
-// memory is what the process uses: heap and stacks, and what the kernel says.
+// memory is what the process uses: heap and stacks, and what the kernel says
+// when what the garbage collector holds in reserve has been given back.
 func memory() (live, rss uint64) {
 	runtime.GC()
+	runtime.GC() // the first one's finalizers may have left garbage
 	debug.FreeOSMemory()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -99,35 +125,19 @@ type load struct {
 	goroutines            int
 	startTime             time.Duration
 	late                  []time.Duration // sorted: poll calls
-	ended                 []time.Duration // sorted: ends, told after the durable write
+	ended                 []time.Duration // sorted: ends, told after the durable writes
+	bare                  []time.Duration // sorted: bare durable writes at the same time
+	restart               time.Duration   // until a new registry had taken over what was pending
 }
 
 // pendingLogins keeps n logins pending in a daemon's registry over the file
 // store for a while, and then approves every hundredth.
 func pendingLogins(tb testing.TB, n int, interval, watch time.Duration) load {
-	c := &crowd{interval: interval, answered: make([]time.Time, n), approved: make([]atomic.Bool, n), ended: make([]time.Duration, n)}
-	c.late = make([]time.Duration, 0, n*(int(watch/interval)+8))
-	store, err := filestore.Open(filepath.Join(tb.TempDir(), "home"))
-	if err != nil {
-		tb.Fatal(err)
-	}
+	c := newCrowd(n, n*(int(watch/interval)+20), interval)
+	home := filepath.Join(tb.TempDir(), "home")
 	var authorized sync.WaitGroup
 	baseLive, baseRSS := memory()
-	r := login.New(login.Config{
-		Store: store, Providers: map[string]login.Provider{"crowd": c}, MaxActive: n, Adopt: true,
-		Observe: func(e login.Event) {
-			if e.Type == login.Authorized {
-				i, _ := strconv.Atoi(e.Login.Key.Account)
-				c.ended[i] = time.Since(c.answered[i]) - interval
-				authorized.Done()
-			}
-		},
-	})
-	tb.Cleanup(func() {
-		if err := r.Close(context.Background()); err != nil {
-			tb.Error(err)
-		}
-	})
+	r, stop := daemon(tb, c, home, &authorized)
 	began := time.Now()
 	var wg sync.WaitGroup
 	var next atomic.Int64
@@ -150,24 +160,85 @@ func pendingLogins(tb testing.TB, n int, interval, watch time.Duration) load {
 	c.mu.Unlock()
 	time.Sleep(watch)
 	c.mu.Lock()
-	l.late = slices.Clone(c.late)
+	seen := len(c.late)
 	c.mu.Unlock()
 
 	live, rss := memory()
 	l.perLogin, l.perLoginRSS = float64(live-baseLive)/float64(n), (float64(rss)-float64(baseRSS))/float64(n)
 	l.goroutines = runtime.NumGoroutine()
+	c.mu.Lock()
+	l.late = slices.Clone(c.late[:seen])
+	c.mu.Unlock()
 
 	for i := 0; i < n; i += 100 {
 		authorized.Add(1)
 		c.approved[i].Store(true)
 	}
-	authorized.Wait()
+	l.bare = bareWrites(tb, &authorized)
 	for i := 0; i < n; i += 100 {
 		l.ended = append(l.ended, c.ended[i])
 	}
 	slices.Sort(l.late)
 	slices.Sort(l.ended)
+
+	stop()
+	clear(c.answered)
+	c.begun.Store(0)
+	left := int64(n - len(l.ended))
+	began = time.Now()
+	_, stop = daemon(tb, c, home, &authorized)
+	for deadline := began.Add(5 * time.Minute); c.begun.Load() < left; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%d of %d logins were polled after the restart", c.begun.Load(), left)
+		}
+	}
+	l.restart = time.Since(began) - interval
+	stop()
 	return l
+}
+
+// daemon opens the store in home and runs the registry of a daemon over it.
+func daemon(tb testing.TB, c *crowd, home string, authorized *sync.WaitGroup) (r *login.Registry, stop func()) {
+	store, err := filestore.Open(home)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r = login.New(login.Config{
+		Store: store, Providers: map[string]login.Provider{"crowd": c}, MaxActive: len(c.ended), Adopt: true,
+		Observe: func(e login.Event) {
+			if e.Type == login.Authorized {
+				i, _ := strconv.Atoi(e.Login.Key.Account)
+				c.ended[i] = time.Since(c.answered[i]) - c.interval
+				authorized.Done()
+			}
+		},
+	})
+	return r, func() {
+		if err := errors.Join(r.Close(context.Background()), store.Close()); err != nil {
+			tb.Error(err)
+		}
+	}
+}
+
+// bareWrites replaces a file durably, some twenty times a second, until wg is
+// done: what the disk can do meanwhile.
+func bareWrites(tb testing.TB, wg *sync.WaitGroup) (took []time.Duration) {
+	path := filepath.Join(tb.TempDir(), "file")
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	for {
+		began := time.Now()
+		if err := atomicfile.Write(path, make([]byte, 1024), 0o600); err != nil {
+			tb.Error(err)
+		}
+		took = append(took, time.Since(began))
+		select {
+		case <-done:
+			slices.Sort(took)
+			return took
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // Many pending logins need no goroutine and no kilobyte each.
@@ -185,12 +256,17 @@ func TestPendingLoginsAreCheap(t *testing.T) {
 	}
 }
 
+// BenchmarkPendingLogins keeps 10,000 logins pending in a daemon's registry. An
+// end is three durable writes: the token won, the credential, and the end.
 func BenchmarkPendingLogins(b *testing.B) {
-	const n = 10_000
+	n, interval, watch := 10_000, 5*time.Second, 15*time.Second
+	if testing.Short() {
+		n, interval, watch = 100, time.Second, time.Second
+	}
 	// The pages of the program that are read in meanwhile are no login's.
 	pendingLogins(b, 200, time.Second, time.Second)
 	for range b.N {
-		l := pendingLogins(b, n, 5*time.Second, 15*time.Second)
+		l := pendingLogins(b, n, interval, watch)
 		b.ReportMetric(l.perLogin, "B/login")
 		b.ReportMetric(l.perLoginRSS, "RSS-B/login")
 		b.ReportMetric(float64(l.goroutines), "goroutines")
@@ -200,6 +276,9 @@ func BenchmarkPendingLogins(b *testing.B) {
 		b.ReportMetric(ms(quantile(l.late, 1)), "late-max-ms")
 		b.ReportMetric(ms(quantile(l.ended, 0.5)), "end-p50-ms")
 		b.ReportMetric(ms(quantile(l.ended, 0.99)), "end-p99-ms")
+		b.ReportMetric(ms(quantile(l.bare, 0.5)), "bare-write-p50-ms")
+		b.ReportMetric(ms(quantile(l.bare, 0.99)), "bare-write-p99-ms")
+		b.ReportMetric(l.restart.Seconds(), "restart-s")
 	}
 	b.ReportMetric(0, "ns/op")
 }

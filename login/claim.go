@@ -17,9 +17,7 @@ func (r *Registry) claim(ctx context.Context, e *entry) {
 		return // what holds op looks for itself
 	}
 	cur := e.login()
-	asking := cur.Status() == credential.LoginStarting || cur.Status() == credential.LoginExchanging
-	busy := asking && cur.Owner == owner // with a request of ours
-	if e.ownedNow() || !cur.Live() || busy {
+	if e.ownedNow() || !cur.Live() || r.inHand(cur) {
 		e.op.Unlock()
 		return
 	}
@@ -39,6 +37,14 @@ func (r *Registry) claim(ctx context.Context, e *entry) {
 	e.mu.Unlock()
 	e.op.Unlock()
 	r.goOn(e, claimed)
+}
+
+// inHand reports whether a start or a completion of ours is at work on l.
+func (r *Registry) inHand(l credential.Login) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f := r.starting[l.Key]
+	return f != nil && f.id == l.ID || r.completing[l.ID] != nil
 }
 
 // goOn does what is next for a login that was claimed.

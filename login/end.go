@@ -89,7 +89,8 @@ func (r *Registry) saveEnd(ctx context.Context, e *entry) error {
 // process, or somebody removed it. Nobody would end it any more.
 func (r *Registry) vanished(ctx context.Context, e *entry) {
 	if !e.op.TryLock() {
-		return // a transition of ours is under way; next time
+		r.lookAgain(e.id())
+		return
 	}
 	defer e.op.Unlock()
 	gone := e.login()

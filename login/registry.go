@@ -88,7 +88,9 @@ type Registry struct {
 	entries    map[string]*entry         // login id -> what this process knows of it
 	starting   map[credential.Key]*start // starts in flight, for others to share
 	completing map[string]chan struct{}  // login id -> closed when its completion in flight is over
+	again      map[string]bool           // ids of the logins that the next look reads, changed or not
 	watching   bool
+	unlooked   error         // why the newest look could not read the store; nil if it did
 	stop       chan struct{} // closed by Close: ends the watcher
 	stopped    bool
 
@@ -121,6 +123,7 @@ func New(cfg Config) *Registry {
 		entries:    map[string]*entry{},
 		starting:   map[credential.Key]*start{},
 		completing: map[string]chan struct{}{},
+		again:      map[string]bool{},
 		stop:       make(chan struct{}),
 		looked:     make(chan struct{}),
 	}
@@ -188,13 +191,17 @@ func (r *Registry) Changes() uint64 { return r.changes.Load() }
 
 // List returns every login, oldest first: with [Config.Adopt] from memory, as
 // of a second ago where other processes are concerned, and else from the store.
+// A login that cannot be read is left out; a store that cannot is an error.
 func (r *Registry) List(ctx context.Context) ([]Snapshot, error) {
 	var all []Snapshot
 	if !r.cfg.Adopt {
 		for l, err := range r.store.ListLogins(ctx) {
-			if err != nil {
+			if isUnreadable(err) {
 				r.cfg.Log.Warn("unreadable login", "error", err)
 				continue
+			}
+			if err != nil {
+				return nil, err
 			}
 			s := Snapshot{Login: l}
 			if e := r.entry(l.ID); e != nil {
@@ -212,6 +219,9 @@ func (r *Registry) List(ctx context.Context) ([]Snapshot, error) {
 		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+	if err := r.lookFailure(); err != nil {
+		return nil, err
 	}
 	for _, e := range r.all() {
 		all = append(all, e.snapshot())

@@ -45,6 +45,7 @@ type Request struct {
 
 // start is a start in flight, which later callers for the same key share.
 type start struct {
+	id     string // of the login that it makes; guarded by Registry.mu
 	done   chan struct{}
 	login  credential.Login
 	joined bool
@@ -68,7 +69,7 @@ func (r *Registry) Start(ctx context.Context, req Request) (s Snapshot, joined b
 		f = &start{done: make(chan struct{})}
 		r.starting[req.Key] = f
 		r.work.Go(func() {
-			f.login, f.joined, f.err = r.startOrJoin(context.WithoutCancel(r.ctx), req)
+			f.login, f.joined, f.err = r.startOrJoin(context.WithoutCancel(r.ctx), f, req)
 			r.mu.Lock()
 			delete(r.starting, req.Key)
 			r.mu.Unlock()
@@ -102,7 +103,7 @@ func (r *Registry) Start(ctx context.Context, req Request) (s Snapshot, joined b
 // startOrJoin starts a login, or joins the live one; a live one that turns out
 // to be over is not joined, and one that nobody looks after does not count for
 // the cap, hence the few tries.
-func (r *Registry) startOrJoin(ctx context.Context, req Request) (credential.Login, bool, error) {
+func (r *Registry) startOrJoin(ctx context.Context, f *start, req Request) (credential.Login, bool, error) {
 	retired := false
 	for range 5 {
 		owner, err := r.ownerID(ctx)
@@ -111,6 +112,9 @@ func (r *Registry) startOrJoin(ctx context.Context, req Request) (credential.Log
 		}
 		now := time.Now()
 		id := uuid.New()
+		r.mu.Lock()
+		f.id = id
+		r.mu.Unlock()
 		l, err := r.store.CreateLogin(ctx, credential.Login{
 			ID: id, Trace: cmp.Or(req.Trace, traceOf(id)), Key: req.Key, Method: req.startingMethod(), State: credential.Starting{},
 			Binding: req.Binding, Scopes: req.Scopes, Initiator: req.Initiator, Origin: req.Origin,

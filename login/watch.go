@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/usherauth/usher/credential"
@@ -21,6 +22,10 @@ func (r *Registry) watch(l credential.Login) *entry {
 		defer e.say.Unlock()
 		r.entries[l.ID] = e
 		r.changes.Add(1)
+		if !r.cfg.Adopt {
+			// It has not been followed so far, and may have changed since l was read.
+			r.again[l.ID] = true
+		}
 	}
 	e.mu.Lock()
 	e.waiters++
@@ -28,13 +33,22 @@ func (r *Registry) watch(l credential.Login) *entry {
 	r.watchLocked()
 	r.mu.Unlock()
 	if met && r.cfg.Adopt && l.Status() == credential.LoginPending {
-		ev := Event{Type: Started, Login: l, By: l.Initiator, Foreign: true}
-		if r.cfg.AfterCrash && l.CreatedAt.Before(r.began) {
-			ev.Foreign, ev.Hint = false, hintRetold
-		}
-		r.tell(ev)
+		r.tellStart(l)
 	}
 	return e
+}
+
+// tellStart tells of a login that was met when it was pending. One that is older
+// than this registry is no news, unless nobody else may have told of it.
+func (r *Registry) tellStart(l credential.Login) {
+	ev := Event{Type: Started, Login: l, By: l.Initiator, Foreign: true}
+	if l.CreatedAt.Before(r.began) {
+		if !r.cfg.AfterCrash {
+			return
+		}
+		ev.Foreign, ev.Hint = false, hintRetold
+	}
+	r.tell(ev)
 }
 
 // watchLocked starts the watcher unless it runs. It ends by itself when there
@@ -79,30 +93,22 @@ func (r *Registry) watchDone() bool {
 // look brings this process up to date with the store, and looks after what
 // nobody writes down: owners that died, ends that are not stored, and time.
 func (r *Registry) look(ctx context.Context) {
-	told, err := r.store.LoginChanges(ctx, r.cursor)
-	switch {
-	case err != nil:
+	err := r.readChanges(ctx)
+	if err != nil {
 		r.cfg.Log.Debug("reading changes of logins", "error", err)
-	case told.All:
-		if r.reconcile(ctx) {
-			r.cursor = told.Next
-		}
-	default:
-		for _, c := range told.Logins {
-			r.follow(ctx, c)
-		}
-		r.cursor = told.Next
+	}
+	r.setLookFailure(err)
+	for id := range r.takeAgain() {
+		r.follow(ctx, credential.LoginChange{ID: id})
 	}
 	select {
 	case <-r.looked:
 	default:
 		close(r.looked)
 	}
-	for _, e := range r.all() {
-		if r.closing() {
-			return // there may be thousands to take over
-		}
-		r.lookAfter(ctx, e)
+	r.lookAfterAll(ctx)
+	if r.closing() {
+		return
 	}
 	if time.Since(r.lastSweep) >= sweepPeriod {
 		r.lastSweep = time.Now()
@@ -111,6 +117,61 @@ func (r *Registry) look(ctx context.Context) {
 			r.cursor, r.unreadable = "", false // it may be readable next time
 		}
 	}
+}
+
+// readChanges takes what the store tells since the last time.
+func (r *Registry) readChanges(ctx context.Context) error {
+	told, err := r.store.LoginChanges(ctx, r.cursor)
+	if err != nil {
+		return err
+	}
+	if told.All {
+		if err := r.reconcile(ctx); err != nil {
+			return err
+		}
+	}
+	for _, c := range told.Logins {
+		r.follow(ctx, c)
+	}
+	r.cursor = told.Next
+	return nil
+}
+
+func (r *Registry) setLookFailure(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if (err == nil) != (r.unlooked == nil) {
+		r.changes.Add(1) // List answers otherwise now
+	}
+	r.unlooked = err
+}
+
+func (r *Registry) lookFailure() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.unlooked
+}
+
+// isUnreadable reports whether err is about one record of a listing alone.
+func isUnreadable(err error) bool {
+	_, ok := errors.AsType[*credential.UnreadableError](err)
+	return ok
+}
+
+// lookAgain has the next look read the login whatever the store tells by then:
+// what it told already could not be taken.
+func (r *Registry) lookAgain(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.again[id] = true
+}
+
+func (r *Registry) takeAgain() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	again := r.again
+	r.again = map[string]bool{}
+	return again
 }
 
 // follow takes one change of the store. A login that is known to be as new is
@@ -135,28 +196,30 @@ func (r *Registry) follow(ctx context.Context, c credential.LoginChange) {
 	}
 }
 
-// reconcile compares what this process knows with the whole store. It is false
-// if that could not be read.
-func (r *Registry) reconcile(ctx context.Context) bool {
+// reconcile compares what this process knows with the whole store.
+func (r *Registry) reconcile(ctx context.Context) error {
 	seen := map[string]bool{}
 	for l, err := range r.store.ListLogins(ctx) {
-		if err != nil {
+		if isUnreadable(err) {
 			r.unreadable = true
 			r.cfg.Log.Debug("unreadable login", "error", err)
 			continue
+		}
+		if err != nil {
+			return err
 		}
 		seen[l.ID] = true
 		r.see(ctx, l)
 	}
 	if ctx.Err() != nil {
-		return false
+		return ctx.Err()
 	}
 	for _, e := range r.all() {
 		if id := e.id(); !seen[id] && e.live() {
 			r.vanished(ctx, e)
 		}
 	}
-	return true
+	return nil
 }
 
 // see takes a login as the store has it.
@@ -216,12 +279,52 @@ func (r *Registry) retell(ctx context.Context, l credential.Login) {
 // catchUp brings e up to l as it stands in the store.
 func (r *Registry) catchUp(e *entry, l credential.Login) {
 	if !e.op.TryLock() {
-		return // a transition of ours is under way, and will see for itself
+		r.lookAgain(l.ID) // what holds op may see for itself, or not
+		return
 	}
 	defer e.op.Unlock()
 	if l.Version > e.version() {
 		r.takeForeign(e, l)
 	}
+}
+
+// carers bounds the logins that are looked after at a time.
+const carers = 64
+
+// lookAfterAll looks after the logins that need it. After the death of a daemon
+// there may be thousands to take over: many at a time, since the store is quicker
+// so, and for no longer than a watchPeriod, as other changes are to be seen too.
+// What is left is for the next look, which is due by then.
+func (r *Registry) lookAfterAll(ctx context.Context) {
+	began := time.Now()
+	free := make(chan struct{}, carers)
+	var caring sync.WaitGroup
+	for _, e := range r.all() {
+		if r.closing() || time.Since(began) >= watchPeriod {
+			break
+		}
+		if !r.needsCare(e) {
+			continue
+		}
+		free <- struct{}{}
+		caring.Go(func() {
+			defer func() { <-free }()
+			r.lookAfter(ctx, e)
+		})
+	}
+	caring.Wait()
+}
+
+func (r *Registry) needsCare(e *entry) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.unsaved || r.orphanLocked(e)
+}
+
+// orphanLocked reports whether e is to be taken over if its owner is dead. The
+// caller holds e.mu.
+func (r *Registry) orphanLocked(e *entry) bool {
+	return !e.owned && e.record.live() && (r.cfg.Adopt || e.waiters > 0)
 }
 
 // lookAfter does for e what nobody writes down.
@@ -233,9 +336,9 @@ func (r *Registry) lookAfter(ctx context.Context, e *entry) {
 		e.op.Unlock()
 	}
 	e.mu.Lock()
-	care := !e.owned && e.record.live() && (r.cfg.Adopt || e.waiters > 0)
+	orphan := r.orphanLocked(e)
 	e.mu.Unlock()
-	if care {
+	if orphan {
 		r.claim(ctx, e)
 	}
 }

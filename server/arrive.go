@@ -26,18 +26,13 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// noteArrival has l know since when each connection is being answered, and ends
-// a connection with the answer while a newcomer waits for its place: else who
-// asks and asks would keep it.
+// noteArrival has l know since when each connection is being answered.
 func (l *connLimit) noteArrival(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(*conn); ok {
 			c.asked.Store(true)
 			c.since.Store(time.Now().UnixNano())
 			defer l.answered(c)
-			if false {
-				w.Header().Set("Connection", "close")
-			}
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -54,7 +54,7 @@ func setReadDeadline(w http.ResponseWriter, t time.Time) {
 // limitBody refuses a body that says it is too large, and has the reading of
 // any other fail where it gets too large. Extra handlers have limits of
 // their own.
-func limitBody(w http.ResponseWriter, r *http.Request, rt *compiled) error {
+func (s *Server) limitBody(w http.ResponseWriter, r *http.Request, rt *compiled) error {
 	limit := int64(maxCompatBody)
 	switch {
 	case rt.method == "", r.ContentLength == 0:
@@ -66,7 +66,41 @@ func limitBody(w http.ResponseWriter, r *http.Request, rt *compiled) error {
 		return errTooLarge
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	if limit > maxNativeBody {
+		r.Body = &largeBody{ReadCloser: r.Body, small: maxNativeBody, place: s.large}
+	}
 	return nil
+}
+
+// A largeBody is a body that waits for its place once it is not small any more.
+// Such a request takes several times its size in memory, so that as many as
+// there are connections would take all there is. No client sends them.
+type largeBody struct {
+	io.ReadCloser
+	small int // bytes that are read without a place
+	place chan struct{}
+	held  bool
+}
+
+func (b *largeBody) Read(p []byte) (int, error) {
+	if b.small <= 0 && !b.held {
+		select {
+		case b.place <- struct{}{}:
+			b.held = true
+		case <-time.After(bodyTimeout):
+			return 0, errors.New("no place for a large body")
+		}
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.small -= n
+	return n, err
+}
+
+// releaseBody gives the place of r's body back, when r is done with.
+func releaseBody(r *http.Request) {
+	if b, ok := r.Body.(*largeBody); ok && b.held {
+		<-b.place
+	}
 }
 
 // readBody reads the whole body within the gate's cap and bodyTimeout.

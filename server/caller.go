@@ -16,7 +16,8 @@ const (
 // clientID is who r says it comes from; empty is anonymous. It attributes, and
 // authenticates nobody.
 func clientID(r *http.Request) (string, error) {
-	id := r.Header.Get(headerClientID)
+	// Several are a list (RFC 9110 section 5.3), which is no client id.
+	id := strings.Join(r.Header[headerClientID], ", ")
 	if id != "" && !safetext.Word(id, "._:-", 1, 128) {
 		return "", compat(http.StatusBadRequest, codeInvalidClientID,
 			"`X-Qwen-Client-Id` must be a non-empty token of 128 characters or fewer")

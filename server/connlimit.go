@@ -10,7 +10,7 @@ import (
 )
 
 // lingerGrace is how long the end of an answer may take while newcomers wait.
-const lingerGrace = time.Hour
+const lingerGrace = 100 * time.Millisecond
 
 // connLimit bounds the connections of a listener that are open at a time. A
 // newcomer takes the place of the one that has been without a whole request for
@@ -26,7 +26,6 @@ type connLimit struct {
 	idle   []*conn // of the open ones, the longest first
 	closed bool
 
-	crowded  atomic.Bool // a newcomer waits: an answer is the last of its connection
 	arriving atomic.Bool // see arrive
 }
 
@@ -47,7 +46,6 @@ func (l *connLimit) Accept() (net.Conn, error) {
 	for len(l.open) >= l.most && !l.closed {
 		oldest, soon := l.oldest()
 		if oldest == nil {
-			l.crowded.Store(true)
 			wake := time.AfterFunc(soon, l.rouse)
 			l.change.Wait()
 			wake.Stop()
@@ -57,7 +55,6 @@ func (l *connLimit) Accept() (net.Conn, error) {
 		_ = oldest.Close()
 		l.mu.Lock()
 	}
-	l.crowded.Store(false)
 	if len(l.open) >= l.most {
 		_ = accepted.Close()
 		return nil, net.ErrClosed

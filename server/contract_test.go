@@ -132,11 +132,13 @@ func TestContract(t *testing.T) {
 		{"2.1", "invalid key", post(`{"providerId":"github"}`), fmt.Errorf("starting: %w", api.Errorf(api.CodeInvalidKey, "bad")), 400, unsupported},
 		{"2.1", "the provider is judged before the client id", post(`{"providerId":"github"}`, "X-Qwen-Client-Id", "bad id!"), nil, 400, unsupported},
 		{"10", "bad client id", post(`{"providerId":"qwen-oauth"}`, "X-Qwen-Client-Id", "bad id!"), nil, 400, invalidClientID},
+		{"1.8", "two client ids", post(`{"providerId":"qwen-oauth"}`, "X-Qwen-Client-Id", "a", "X-Qwen-Client-Id", "b"), nil, 400, invalidClientID},
 		{"1.8", "long client id", post(`{"providerId":"qwen-oauth"}`, "X-Qwen-Client-Id", strings.Repeat("a", 129)), nil, 400, invalidClientID},
 		{"2.1", "too many", post(`{"providerId":"qwen-oauth"}`), api.ErrTooManyLogins, 409, `{"error":"Too many active device-flow attempts. Cancel one of the existing flows or wait for them to expire.","code":"too_many_active_flows"}`},
 		{"10", "IdP down", post(`{"providerId":"qwen-oauth"}`), api.Errorf(api.CodeProviderUnreachable, "dial tcp: secret detail"), 502, `{"error":"Qwen IdP device authorization request failed","code":"upstream_error"}`},
 		{"ours", "other IdP down", post(`{"providerId":"op"}`), api.ErrProviderUnreachable, 502, `{"error":"Identity provider device authorization request failed","code":"upstream_error"}`},
 		{"2.1", "IdP refuses", post(`{"providerId":"qwen-oauth"}`), api.Errorf(api.CodeProviderRefused, "x"), 502, `{"error":"Qwen IdP rejected the device authorization request","code":"upstream_error"}`},
+		{"2.1", "IdP silent", post(`{"providerId":"qwen-oauth"}`), &api.Error{Code: api.CodeProviderUnreachable, Kind: api.KindTimeout}, 502, `{"error":"device-flow start timeout (upstream IdP unresponsive)","code":"upstream_error"}`},
 		{"2.1", "IdP too slow", post(`{"providerId":"qwen-oauth"}`), api.Errorf(api.CodeTimeout, "x"), 502, `{"error":"device-flow start timeout (upstream IdP unresponsive)","code":"upstream_error"}`},
 
 		{"2.2", "pending, initiator", as("cli-A.pending"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"pending","createdAt":1795288181241,"expiresAt":1795289081241,"intervalMs":5000,"lastPolledAt":1795288186241,"userCode":"WXYZ-100011","verificationUri":"http://127.0.0.1:9999/authorize","verificationUriComplete":"http://127.0.0.1:9999/authorize?user_code=WXYZ-100011","initiatorClientId":"cli-A.pending"}`},

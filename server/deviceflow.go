@@ -54,6 +54,7 @@ func (s *Server) startError(r *http.Request, provider string, err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
+	slow := compat(http.StatusBadGateway, codeUpstream, "device-flow start timeout (upstream IdP unresponsive)")
 	switch e.Code {
 	case api.CodeUnknownProvider, api.CodeInvalidKey, api.CodeUnsupportedMethod, api.CodeProviderIncomplete:
 		status, statusErr := s.Broker.AuthStatus(r.Context())
@@ -65,11 +66,14 @@ func (s *Server) startError(r *http.Request, provider string, err error) error {
 		return compat(http.StatusConflict, codeTooManyFlows,
 			"Too many active device-flow attempts. Cancel one of the existing flows or wait for them to expire.")
 	case api.CodeProviderUnreachable:
+		if e.Kind == api.KindTimeout {
+			return slow
+		}
 		return compat(http.StatusBadGateway, codeUpstream, api.IdPName(provider)+" device authorization request failed")
 	case api.CodeProviderRefused:
 		return compat(http.StatusBadGateway, codeUpstream, api.IdPName(provider)+" rejected the device authorization request")
 	case api.CodeTimeout:
-		return compat(http.StatusBadGateway, codeUpstream, "device-flow start timeout (upstream IdP unresponsive)")
+		return slow
 	default:
 		return err
 	}

@@ -59,7 +59,7 @@ func BenchmarkSessionFanOut(b *testing.B) {
 	})
 	b.Run("hub", func(b *testing.B) {
 		fake := newFake()
-		srv, err := server.New(server.Config{Broker: fake, Token: secret.New(bearer), MaxConnections: fanOut + 10})
+		srv, err := server.New(server.Config{Broker: fake, Token: secret.New(bearer), MaxConnections: 2 * fanOut})
 		if err != nil {
 			b.Fatal(err)
 		}

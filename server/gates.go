@@ -34,12 +34,15 @@ type gateway struct {
 	loopback bool
 	routes   []compiled
 	unknown  compiled // what a request has that has no route
+	// followed has one slot per open stream of a session.
+	followed chan struct{}
 }
 
 // Handler returns the server with all its gates as it is seen on a listener at
 // addr; trusted as in [Listener].
 func (s *Server) Handler(addr net.Addr, trusted bool) http.Handler {
 	g := &gateway{Server: s, names: newNames(addr, s.Hosts), trusted: trusted, loopback: loopback(addr)}
+	g.followed = make(chan struct{}, (s.MaxConnections+1)/2)
 	g.routes = compile(g.table())
 	return g
 }
@@ -56,6 +59,7 @@ func (g *gateway) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			g.Log.Debug("request", "method", r.Method, "route", rt.pattern, "status", w.status, "took", time.Since(began))
 		}
 	}()
+	defer releaseBody(r)
 	guardAnswer(w.Header())
 	abandonBody(w, r)
 	rt, err := g.pass(w, r)
@@ -105,7 +109,7 @@ func (g *gateway) pass(w http.ResponseWriter, r *http.Request) (*compiled, error
 		return rt, err
 	}
 	if noRoute == nil {
-		if err := limitBody(w, r, rt); err != nil {
+		if err := g.limitBody(w, r, rt); err != nil {
 			return rt, err
 		}
 	}

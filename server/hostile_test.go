@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -356,51 +359,90 @@ func TestT22_OriginIsALineOfText(t *testing.T) {
 	}
 }
 
-// T34: without any token, connections that announce bodies which never come,
-// whose answers nobody takes, or that never stop asking, hold up nobody else
-// for long.
-func TestT34_BusyConnectionsMakeRoom(t *testing.T) {
+// T34: without any token, connections whose answers nobody takes, or that
+// announce bodies which never come, keep their places from newcomers for an
+// instant only.
+func TestT34_LingeringConnectionsMakeRoom(t *testing.T) {
 	const most = 4
 	for _, test := range []struct {
 		name, request string
-		then          func(c net.Conn, request string)
+		reads         bool
 	}{
-		{"bodies that never come", "POST /v1/token HTTP/1.1\r\nHost: $A\r\nContent-Length: 10\r\n\r\n", func(net.Conn, string) {}},
-		{"answers that nobody takes", "GET /nope HTTP/1.1\r\nHost: $A\r\n\r\n", func(c net.Conn, request string) {
-			// Until the other end takes no more.
-			_ = c.SetWriteDeadline(time.Now().Add(500 * time.Millisecond))
-			_, _ = io.WriteString(c, strings.Repeat(request, 100_000))
-		}},
-		{"always asking", "GET /nope HTTP/1.1\r\nHost: $A\r\n\r\n", func(c net.Conn, request string) {
-			go func() { _, _ = io.Copy(io.Discard, c) }()
-			go func() {
-				for request := strings.Repeat(request, 100); ; {
-					if _, err := io.WriteString(c, request); err != nil {
-						return
-					}
-				}
-			}()
-		}},
+		{"answers that nobody takes", "GET /nope HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n", false},
+		{"bodies that never come", "POST /v1/token HTTP/1.1\r\nHost: 127.0.0.1:80\r\nContent-Length: 10\r\n\r\n", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r := run(t, server.Config{MaxConnections: most})
-			for range most {
-				c := r.dial(t, test.request)
-				if _, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil {
-					t.Fatal(err)
+			bubble(t, server.Config{MaxConnections: most}, func(t *testing.T, dial func() net.Conn) {
+				ask := func(request string) *bufio.Reader {
+					c := dial()
+					if _, err := io.WriteString(c, request); err != nil {
+						t.Fatal(err)
+					}
+					return bufio.NewReader(c)
 				}
-				_ = c.(*net.TCPConn).SetReadBuffer(2048)
-				test.then(c, strings.ReplaceAll(test.request, "$A", r.addr))
-			}
-			began := time.Now()
-			for range 3 {
-				if status, _ := r.raw(t, "GET /health HTTP/1.1\r\nHost: $A\r\n\r\n"); status != "200 OK" {
-					t.Errorf("status = %q", status)
+				for range most {
+					if r := ask(test.request); test.reads {
+						if _, err := http.ReadResponse(r, nil); err != nil {
+							t.Fatal(err)
+						}
+					}
 				}
-			}
-			if took := time.Since(began); took > 700*time.Millisecond {
-				t.Errorf("three newcomers waited for %v", took)
-			}
+				synctest.Wait()
+				began := time.Now()
+				resp, err := http.ReadResponse(ask("GET /health HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n"), nil)
+				if err != nil || resp.StatusCode != 200 {
+					t.Errorf("a newcomer gets %v, %v", resp, err)
+				}
+				if took := time.Since(began); took > 100*time.Millisecond {
+					t.Errorf("it waited for %v", took)
+				}
+			})
 		})
 	}
+}
+
+// T34: large bodies are taken in one after the other, so that what they cost
+// does not grow with the connections. Small ones do not wait for them.
+func TestT34_OneLargeBodyAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newServer(t, server.Config{NoAuth: true}).Handler(tcpAddr, false)
+		const size = 1 << 20
+		var taken [4]atomic.Int64
+		end := make(chan struct{})
+		var asking sync.WaitGroup
+		for i := range taken {
+			body, client := io.Pipe()
+			go func() {
+				for range size / 1024 {
+					n, _ := client.Write(bytes.Repeat([]byte(" "), 1024))
+					taken[i].Add(int64(n))
+				}
+				<-end
+				_ = client.Close()
+			}()
+			r := request("POST", "/workspace/auth/device-flow", "", "Content-Type", "application/json")
+			r.Body, r.ContentLength = body, -1
+			asking.Go(func() { serve(h, r) })
+		}
+		large := func() (n int) {
+			synctest.Wait()
+			for i := range taken {
+				if taken[i].Load() == size {
+					n++
+				}
+			}
+			return n
+		}
+		if n := large(); n != 1 {
+			t.Errorf("%d large bodies are taken in at a time", n)
+		}
+		if w := serve(h, request("POST", "/workspace/auth/device-flow", `{"providerId":""}`, "Content-Type", "application/json")); w.Code != 400 {
+			t.Errorf("a small one: %d %s", w.Code, w.Body)
+		}
+		close(end)
+		asking.Wait()
+		if n := large(); n != len(taken) {
+			t.Errorf("%d of %d large bodies were taken in", n, len(taken))
+		}
+	})
 }

@@ -45,7 +45,8 @@ type Config struct {
 	// MaxConnections bounds the connections of each listener; 0 means 256.
 	MaxConnections int
 	// MaxStreams bounds the open streams of GET /v1/events; 0 means 64. Those
-	// of sessions are counted by session.
+	// of sessions are bounded by session, and on each listener by half of
+	// MaxConnections, since they last and would leave no place for requests.
 	MaxStreams int
 	// Workspace fills workspaceCwd on the compatible surface; it selects
 	// nothing.
@@ -69,6 +70,7 @@ type Config struct {
 type Server struct {
 	Config
 	streams chan struct{}                 // one slot per open event stream
+	large   chan struct{}                 // the place of the one large body
 	limits  *limiter                      // nil for none
 	status  atomic.Pointer[writtenStatus] // the last one
 
@@ -118,7 +120,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.MaxConnections = cmp.Or(c.MaxConnections, maxConnections)
 	c.MaxStreams = cmp.Or(c.MaxStreams, maxStreams)
-	s := &Server{Config: c, streams: make(chan struct{}, c.MaxStreams)}
+	s := &Server{Config: c, streams: make(chan struct{}, c.MaxStreams), large: make(chan struct{}, 1)}
 	if c.RateLimit != nil {
 		if c.RateLimit.Read < 0 || c.RateLimit.Mutation < 0 || c.RateLimit.Window < 0 {
 			return nil, errors.New("configuring server: a rate limit is negative")

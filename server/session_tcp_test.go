@@ -79,6 +79,55 @@ func TestSessionStreamOverTCP(t *testing.T) {
 	waitForPlaces(t, fake.hub, id, session.MaxSubscribers)
 }
 
+// Clients that are gone before the stream begins take no place in it.
+func TestSessionStreamOfAClientThatIsGone(t *testing.T) {
+	fake := newFake()
+	r := run(t, server.Config{Broker: fake})
+	id := newSession(t, fake.hub)
+	for range 4 * session.MaxSubscribers {
+		c := r.dial(t, "GET /session/"+id+"/events HTTP/1.1\r\nHost: $A\r\nAuthorization: Bearer "+bearer+"\r\n\r\n")
+		_ = c.(*net.TCPConn).SetLinger(0) // a reset, so that writing fails
+		c.Close()
+	}
+	waitForPlaces(t, fake.hub, id, session.MaxSubscribers)
+}
+
+// However many sessions have streams, requests find a connection.
+func TestT34_SessionStreamsLeaveRoom(t *testing.T) {
+	const most = 8
+	fake := newFake()
+	r := run(t, server.Config{Broker: fake, MaxConnections: most})
+	var last net.Conn // that follows
+	for i := range most {
+		conn, resp := stream(t, r.addr, newSession(t, fake.hub))
+		if i < most/2 {
+			if resp.StatusCode != 200 {
+				t.Errorf("stream %d: %s", i, resp.Status)
+			}
+			last = conn
+			continue
+		}
+		want := `{"error":"EventBus subscriber limit reached (4)","code":"subscriber_limit_exceeded","limit":4}`
+		if body, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 429 || string(body) != want || resp.Header.Get("Retry-After") != "5" {
+			t.Errorf("stream %d: %s %s, %v", i, resp.Status, body, err)
+		}
+		conn.Close()
+	}
+	if status, _ := r.raw(t, "GET /health HTTP/1.1\r\nHost: $A\r\n\r\n"); status != "200 OK" {
+		t.Errorf("status = %q", status)
+	}
+	last.Close()
+	id := newSession(t, fake.hub)
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		if _, resp := stream(t, r.addr, id); resp.StatusCode == 200 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a stream that ended has not left its place to another one")
+		}
+	}
+}
+
 // HTTP/1.0 knows no chunks: the stream ends with the connection.
 func TestSessionStreamOverHTTP10(t *testing.T) {
 	fake := newFake()

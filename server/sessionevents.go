@@ -21,8 +21,8 @@ var (
 
 // sessionEvents is GET /session/{id}/events: the login events as the frames of
 // the contract.
-func (s *Server) sessionEvents(w http.ResponseWriter, r *http.Request) error {
-	hub, id := s.Broker.Sessions(), r.PathValue("id")
+func (g *gateway) sessionEvents(w http.ResponseWriter, r *http.Request) error {
+	hub, id := g.Broker.Sessions(), r.PathValue("id")
 	maxQueued, err := maxQueued(r.URL.Query())
 	if err != nil {
 		return err
@@ -40,31 +40,42 @@ func (s *Server) sessionEvents(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
+	select {
+	case g.followed <- struct{}{}:
+	default:
+		return tooManySubscribers(h, cap(g.followed))
+	}
 	sub, err := hub.Subscribe(id, session.Options{
 		LastEventID: r.Header.Get("Last-Event-ID"), Epoch: r.Header.Get("X-Qwen-Event-Epoch"), MaxQueued: maxQueued,
 	})
-	switch {
-	case errors.Is(err, session.ErrTooManySubscribers):
-		h.Set("Retry-After", retryAfterLimit)
-		refusal := compat(http.StatusTooManyRequests, codeSubscriberLimit,
-			fmt.Sprintf("EventBus subscriber limit reached (%d)", session.MaxSubscribers))
-		refusal.body.Limit = session.MaxSubscribers
-		return refusal
-	case err != nil:
+	if err != nil {
+		<-g.followed
+		if errors.Is(err, session.ErrTooManySubscribers) {
+			return tooManySubscribers(h, session.MaxSubscribers)
+		}
 		return noSession(r)
 	}
 	streamHeader(h)
 	follow := func(ctx context.Context, send func([]byte) error) {
+		defer func() { <-g.followed }()
 		defer sub.Close()
-		s.follow(ctx, sub, send)
+		g.follow(ctx, sub, send)
 	}
-	if !s.detached(w, r, follow) {
+	if !g.detached(w, r, follow) {
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
-		defer context.AfterFunc(s.streaming, cancel)()
+		defer context.AfterFunc(g.streaming, cancel)()
 		follow(ctx, frameWriter(w))
 	}
 	return nil
+}
+
+func tooManySubscribers(h http.Header, limit int) error {
+	h.Set("Retry-After", retryAfterLimit)
+	refusal := compat(http.StatusTooManyRequests, codeSubscriberLimit,
+		fmt.Sprintf("EventBus subscriber limit reached (%d)", limit))
+	refusal.body.Limit = limit
+	return refusal
 }
 
 func streamHeader(h http.Header) {

@@ -139,7 +139,7 @@ func TestDamagedFileLosesTheSessionsOnly(t *testing.T) {
 		"unsafe numbers":   `{"v":1,"reserved":9007199254740992,"sessions":[]}`,
 		"negative numbers": `{"v":1,"reserved":-1,"sessions":[]}`,
 		"without an id":    `{"v":1,"reserved":1024,"sessions":[{"base":1}]}`,
-		"a huge file":      `{"v":1,"reserved":1,"sessions":[]}` + strings.Repeat(" ", 5<<20),
+		"a huge file":      `{"v":1,"reserved":1,"sessions":[]}` + strings.Repeat(" ", 8<<20),
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -106,16 +106,25 @@ func (s *Store) change(l credential.Login, removed bool, do func() error) error 
 	}
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	if s.index.live != nil && s.index.upTo == before {
-		s.index.upTo = after
-		if !removed {
-			s.index.note(l)
-		} else if s.index.live[l.Key] == l.ID {
-			delete(s.index.live, l.Key)
-			delete(s.index.starting, l.ID)
-		}
-	}
+	s.index.follow(l, removed, before, after)
 	return nil
+}
+
+// follow takes in a change of l, made or removed, whose line in the feed is
+// between before and after, unless there are lines before that it has not met.
+// The caller holds x.mu.
+func (x *index) follow(l credential.Login, removed bool, before, after place) {
+	if x.live == nil || x.upTo != before {
+		return
+	}
+	x.upTo = after
+	switch {
+	case !removed:
+		x.note(l)
+	case x.live[l.Key] == l.ID:
+		delete(x.live, l.Key)
+		delete(x.starting, l.ID)
+	}
 }
 
 // abandoned returns the starting logins whose owner is dead: the provider was

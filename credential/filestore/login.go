@@ -155,34 +155,6 @@ func (s *Store) UpdateLogin(ctx context.Context, login credential.Login, ifVersi
 	return login, s.writeLogin(login)
 }
 
-// ClaimLogin implements [credential.Store].
-func (s *Store) ClaimLogin(ctx context.Context, id, owner string) (credential.Login, error) {
-	lock, err := s.lockLogins(ctx)
-	if err != nil {
-		return credential.Login{}, err
-	}
-	defer lock.Release()
-	l, err := s.readLogin(id)
-	if err != nil {
-		return credential.Login{}, err
-	}
-	if !l.Live() {
-		return credential.Login{}, fmt.Errorf("claiming login %s: %w: it has ended", id, credential.ErrConflict)
-	}
-	if l.Owner != owner {
-		alive, err := s.alive(l.Owner)
-		if err != nil {
-			return credential.Login{}, err
-		}
-		if alive {
-			return credential.Login{}, fmt.Errorf("claiming login %s: %w", id, credential.ErrOwned)
-		}
-	}
-	l.Owner = owner
-	l.Version++
-	return l, s.writeLogin(l)
-}
-
 // DeleteLogin implements [credential.Store].
 func (s *Store) DeleteLogin(ctx context.Context, id string) error {
 	lock, err := s.lockLogins(ctx)

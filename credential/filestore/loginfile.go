@@ -2,7 +2,6 @@ package filestore
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,30 +11,8 @@ import (
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/internal/atomicfile"
-	"github.com/usherauth/usher/internal/filelock"
 	"github.com/usherauth/usher/internal/safetext"
 )
-
-// lockLogins takes the lock of the logins. What killed writers left there is
-// removed the first time, and whenever one is known to have died: sweeping
-// reads the whole folder.
-func (s *Store) lockLogins(ctx context.Context) (*filelock.Lock, error) {
-	path := filepath.Join(s.dir, "logins")
-	if err := atomicfile.EnsureDir(path); err != nil {
-		return nil, failure("preparing a change", path, err)
-	}
-	lock, err := filelock.Acquire(ctx, filepath.Join(path, "lock"))
-	if err != nil {
-		return nil, failure("locking for a change", path, err)
-	}
-	if s.unswept.Swap(false) {
-		if err := atomicfile.Sweep(path); err != nil {
-			s.unswept.Store(true)
-			return nil, errors.Join(failure("cleaning up", path, err), lock.Release())
-		}
-	}
-	return lock, nil
-}
 
 // isID keeps an id, which may come from anywhere, inside its folder.
 func isID(id string) bool { return safetext.Word(id, "_-", 1, 128) }
@@ -122,7 +99,7 @@ func (s *Store) allLogins() (all []credential.Login, errs []error) {
 		switch {
 		case errors.Is(err, credential.ErrNotFound): // removed since
 		case err != nil:
-			errs = append(errs, err)
+			errs = append(errs, &credential.UnreadableError{Err: err})
 		default:
 			all = append(all, l)
 		}

@@ -31,6 +31,8 @@ type Store struct {
 	dir   string
 	creds cache[credential.Credential] // by folder path
 
+	turn    chan struct{} // holds a value while one of this process has, or waits for, the file lock of the logins
+	claims  claims
 	index   index
 	view    feedView
 	unswept atomic.Bool // temporary files may lie beside the logins
@@ -53,7 +55,7 @@ func Open(dir string) (*Store, error) {
 	if err := atomicfile.EnsureDir(dir); err != nil {
 		return nil, &Error{Op: "opening the store", Path: dir, Err: err}
 	}
-	s := &Store{dir: dir, owners: make(map[*owner]bool)}
+	s := &Store{dir: dir, turn: make(chan struct{}, 1), owners: make(map[*owner]bool)}
 	s.unswept.Store(true)
 	return s, nil
 }
@@ -136,7 +138,7 @@ func (s *Store) all() (all []credential.Credential, errs []error) {
 		})
 		switch {
 		case err != nil:
-			errs = append(errs, err)
+			errs = append(errs, &credential.UnreadableError{Err: err})
 		case cred != nil:
 			all = append(all, *cred)
 		}
