@@ -1,6 +1,7 @@
 # make test   installs what the tests need and runs everything
 # make build  the static binary, bin/usher
 # make lint   formatting, vet, staticcheck, module files
+# make bench  the benchmarks that stand for a promise, as a table
 # make fuzz   every fuzz target for FUZZTIME each (default 10s)
 # make docs   the generated documentation
 # make clean  removes what the other targets made
@@ -16,7 +17,7 @@ STATICCHECK := $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
 # One recipe at a time: the summary of the tests must be the last line.
 .NOTPARALLEL:
-.PHONY: all build test setup lint fmt vet staticcheck modules unit fuzz docs clean
+.PHONY: all build test setup lint fmt vet staticcheck modules unit bench fuzz docs clean
 
 all: build
 
@@ -54,8 +55,13 @@ staticcheck:
 	@for m in $(MODULES); do echo "staticcheck: $$m"; (cd $$m && $(STATICCHECK) ./...) || exit 1; done
 	@echo "staticcheck: $(VARIANTS)"; $(STATICCHECK) -tags=$(VARIANTS) ./...
 
+# Each benchmark runs once, briefly, and times nothing: so that it goes on working.
 unit:
-	@CGO_ENABLED=1 $(GO) -C tools run ./testsum -root .. -allow testdata/allowed-skips.txt $(MODULES)
+	@CGO_ENABLED=1 $(GO) -C tools run ./testsum -root .. -allow testdata/allowed-skips.txt \
+		-args '-bench=. -benchtime=1x -short' $(MODULES)
+
+bench:
+	@$(GO) -C tools run ./benchtable -root ..
 
 fuzz:
 	@tools/fuzz.sh $(FUZZTIME)

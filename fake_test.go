@@ -118,7 +118,7 @@ func (b *broker) CancelLogin(ctx context.Context, id string, _ api.Caller) (api.
 	return b.state(), nil
 }
 
-func (b *broker) RecordReveal(api.Login, api.Caller) {}
+func (b *broker) RecordReveal(context.Context, api.Login, api.Caller) {}
 
 func (b *broker) Logins(context.Context) ([]api.Login, error) { return []api.Login{b.state()}, nil }
 

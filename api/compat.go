@@ -73,8 +73,16 @@ type AuthStatus struct {
 	SupportedDeviceFlowProviders []string            `json:"supportedDeviceFlowProviders"`
 }
 
-// AuthProvider is one credential in an [AuthStatus]. Status is "ok", "warning"
-// (ends soon and needs a person), "error" (needs a login) or "not_started".
+// The statuses of an [AuthProvider].
+const (
+	AuthOK      = "ok"
+	AuthWarning = "warning" // a person will be needed soon
+	AuthError   = "error"   // a login is needed
+)
+
+// AuthProvider is one credential in an [AuthStatus]. Status is one of [AuthOK],
+// [AuthWarning] and [AuthError]; Hint says what a person has to do unless it is
+// the first.
 type AuthProvider struct {
 	Kind         string `json:"kind"`
 	Status       string `json:"status"`

@@ -71,6 +71,20 @@ func TestTextLines(t *testing.T) {
 	}
 }
 
+// A hint has 1024 characters at most, by the contract.
+func TestLongHintsAreCut(t *testing.T) {
+	for n, want := range map[int]string{1024: strings.Repeat("ä", 1024), 1025: strings.Repeat("ä", 1023) + "…"} {
+		var out bytes.Buffer
+		if err := (&audit.Writer{JSON: &out}).Record(audit.Record{Hint: strings.Repeat("ä", n)}); err != nil {
+			t.Fatal(err)
+		}
+		var got struct{ Hint string }
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil || got.Hint != want {
+			t.Errorf("a hint of %d characters became one of %d, %v", n, len([]rune(got.Hint)), err)
+		}
+	}
+}
+
 func TestJSONLines(t *testing.T) {
 	var out bytes.Buffer
 	w := &audit.Writer{JSON: &out}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -54,7 +55,10 @@ func OpenFile(path string, notify func(trouble error, lost int)) (*File, error) 
 // openLog opens the log at path, and tells whether it ends within a line.
 func openLog(path string) (_ *os.File, torn bool, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND|openFlags, 0o600)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.ELOOP): // what openFlags makes of a link
+		return nil, false, fmt.Errorf("opening audit log %s: it is a link", path)
+	case err != nil:
 		return nil, false, fmt.Errorf("opening audit log: %w", err)
 	}
 	info, err := file.Stat()

@@ -94,21 +94,23 @@ func (b *Broker) announceRemoved(key credential.Key, last uint64) {
 	}})
 }
 
-// watchCredentials tells what other processes do to credentials. What is there
-// at the start is no news.
+// watchCredentials tells what other processes do to credentials. What was there
+// at the start is no news: New has looked at it.
 func (b *Broker) watchCredentials(ctx context.Context) {
 	tick := time.NewTicker(watchPeriod)
 	defer tick.Stop()
-	for first := true; ; first = false {
-		b.lookAtCredentials(ctx, first)
+	for {
 		select {
 		case <-tick.C:
+			b.lookAtCredentials(ctx, false)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
+// lookAtCredentials tells what is new about the credentials, or, if silent, takes
+// note of it.
 func (b *Broker) lookAtCredentials(ctx context.Context, silent bool) {
 	b.mu.Lock()
 	gone := make(map[credential.Key]bool, len(b.known))

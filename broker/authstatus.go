@@ -151,13 +151,29 @@ func (b *Broker) deviceProviders() []string {
 
 func authProvider(c credential.Credential) api.AuthProvider {
 	v := api.AuthProvider{
-		Kind: "auth_provider", Status: "ok", ProviderID: c.Key.String(),
+		Kind: "auth_provider", Status: api.AuthOK, ProviderID: c.Key.String(),
 		ExpiresAt: millis(c.ExpiresAt()), AccountAlias: c.Alias,
 	}
-	if state, cause := stateOf(c); state == credential.NeedsLogin {
-		v.Status = "error"
+	switch state, cause := stateOf(c); {
+	case state == credential.NeedsLogin:
+		v.Status = api.AuthError
 		v.Error = "login needed: " + string(cause)
 		v.Hint = "start a new login for " + c.Key.String()
+	case endsSoon(c):
+		v.Status = api.AuthWarning
+		v.Hint = "ends soon and cannot be renewed; start a new login for " + c.Key.String()
 	}
 	return v
+}
+
+// maxWarning is how long before a person is needed a warning begins at most: a
+// day, so that it comes when there is somebody to see it.
+const maxWarning = 24 * time.Hour
+
+// endsSoon reports whether a person will be needed for c within a fifth of the
+// time that the last answer of the provider gave it.
+func endsSoon(c credential.Credential) bool {
+	by := needsLoginBy(c)
+	life := by.Sub(c.Received.Wall)
+	return !by.IsZero() && time.Until(by) <= min(life/5, maxWarning)
 }

@@ -74,7 +74,8 @@ type Broker struct {
 	known map[credential.Key]known // what was last told of each credential
 }
 
-// New assembles a broker. With [Config.Daemon] it begins to watch the store.
+// New assembles a broker. With [Config.Daemon] it looks what is in the store, and
+// begins to watch it.
 func New(cfg Config) *Broker {
 	if cfg.HTTP == nil {
 		cfg.HTTP = oauth.NewHTTPClient()
@@ -102,6 +103,9 @@ func New(cfg Config) *Broker {
 			return b.clientSecret(ctx, c.Key, c.Binding)
 		},
 	})
+	if cfg.Daemon {
+		b.lookAtCredentials(ctx, true) // before anything here can change one
+	}
 	// Last, as it tells at once what it finds.
 	b.logins = login.New(login.Config{
 		Store: cfg.Store, HTTP: cfg.HTTP, Providers: cfg.InProcess,

@@ -599,6 +599,57 @@ func TestTokenThatCannotBeRenewedNeedsALoginWhenItEnds(t *testing.T) {
 	})
 }
 
+// Who asks for the status is warned before a person is needed: in the last fifth
+// of the time, a day at most.
+func TestStatusWarnsBeforeAPersonIsNeeded(t *testing.T) {
+	const wantHint = "ends soon and cannot be renewed; start a new login for plain"
+	for name, tt := range map[string]struct {
+		life    time.Duration // of the access token
+		refresh time.Duration // of the refresh token; 0 for none
+		warn    time.Duration // when the warning begins
+	}{
+		"no refresh token":               {time.Hour, 0, 48 * time.Minute},
+		"no refresh token, long":         {30 * 24 * time.Hour, 0, 29 * 24 * time.Hour},
+		"refresh token that ends":        {time.Hour, 10 * time.Hour, 8 * time.Hour},
+		"refresh token that ends, later": {time.Hour, 30 * 24 * time.Hour, 29 * 24 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, sandbox.Config{}, func(t *testing.T, w *world) {
+				b := w.broker(func(c *broker.Config) {
+					c.InProcess = map[string]login.Provider{"plain": &plain{life: tt.life}}
+				})
+				w.login(b, "plain")
+				if tt.refresh > 0 {
+					c, err := w.store.Get(t.Context(), credential.Key{Provider: "plain", Account: credential.DefaultAccount})
+					if err != nil {
+						t.Fatal(err)
+					}
+					c.RefreshToken, c.RefreshExpiresAt = secret.New("rt"), c.Received.Wall.Add(tt.refresh)
+					if _, err := w.store.Update(t.Context(), c, c.Generation); err != nil {
+						t.Fatal(err)
+					}
+				}
+				status := func() api.AuthProvider {
+					t.Helper()
+					all, err := b.AuthStatus(t.Context())
+					if err != nil || len(all.Providers) != 1 {
+						t.Fatalf("AuthStatus = %+v, %v", all, err)
+					}
+					return all.Providers[0]
+				}
+				time.Sleep(tt.warn - 2*time.Second)
+				if got := status(); got.Status != api.AuthOK || got.Hint != "" {
+					t.Errorf("before: %+v", got)
+				}
+				time.Sleep(2 * time.Second)
+				if got := status(); got.Status != api.AuthWarning || got.Hint != wantHint || got.Error != "" {
+					t.Errorf("then: %+v", got)
+				}
+			})
+		})
+	}
+}
+
 func TestOnlyProvidersThatShowItAreToldWhoAsks(t *testing.T) {
 	inWorld(t, sandbox.Config{}, func(t *testing.T, w *world) {
 		_, err := provider.Open(w.dir, credential.CheckName).Add(provider.Spec{Name: "corp", Settings: provider.Settings{

@@ -68,10 +68,10 @@ func methodError(e *login.MethodError) *api.Error {
 			WithHint("the provider's file says what it offers: usher provider show %s", e.Key.Provider)
 	case e.Live == credential.MethodDevice && e.Asked == credential.MethodCode:
 		return api.Errorf(api.CodeConflict, "%w", e).
-			WithHint("it ends by itself once it is approved; for another one, cancel it: usher login cancel %s", e.ID)
+			WithHint("it ends by itself once it is approved; for another one, cancel it: DELETE /v1/logins/%s", e.ID)
 	}
 	return api.Errorf(api.CodeConflict, "%w", e).
-		WithHint("complete it, or cancel it: usher login cancel %s", e.ID)
+		WithHint("complete it, or cancel it: DELETE /v1/logins/%s", e.ID)
 }
 
 // methodOf is the method that a request names, with the redirect URI for it.

@@ -68,6 +68,33 @@ func TestUnreadableClientSecretIsAMatterOfConfiguration(t *testing.T) {
 	})
 }
 
+// The contract's floor: a code that lives for less is shown to live for half a
+// minute, wherever it is shown, and ends in its own time all the same.
+func TestCompatibleViewShowsHalfAMinuteAtLeast(t *testing.T) {
+	for life, shown := range map[time.Duration]time.Duration{5 * time.Second: 30 * time.Second, 31 * time.Second: 31 * time.Second} {
+		inWorld(t, sandbox.Config{Approve: sandbox.ApproveManual, CodeLifetime: life}, func(t *testing.T, w *world) {
+			b := w.broker()
+			want := time.Now().Add(shown).UnixMilli()
+			flow, _, err := b.StartDeviceFlow(t.Context(), api.StartLogin{Key: "sandbox"})
+			if err != nil || flow.ExpiresAt != want {
+				t.Errorf("%v, start: %d, %v, want %d", life, flow.ExpiresAt, err, want)
+			}
+			got, err := b.DeviceFlow(t.Context(), flow.DeviceFlowID, "")
+			if err != nil || got.ExpiresAt != want {
+				t.Errorf("%v, flow: %d, %v, want %d", life, got.ExpiresAt, err, want)
+			}
+			status, err := b.AuthStatus(t.Context())
+			if err != nil || len(status.PendingDeviceFlows) != 1 || status.PendingDeviceFlows[0].ExpiresAt != want {
+				t.Errorf("%v, status: %+v, %v, want %d", life, status, err, want)
+			}
+			time.Sleep(life + time.Second)
+			if got, err = b.DeviceFlow(t.Context(), flow.DeviceFlowID, ""); err != nil || got.Status != api.FlowExpired {
+				t.Errorf("%v, after that: %+v, %v", life, got, err)
+			}
+		})
+	}
+}
+
 func TestCompatibleViewGivesHintsWhereTheContractHasThem(t *testing.T) {
 	tests := []struct {
 		name   string

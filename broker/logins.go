@@ -141,11 +141,15 @@ func (b *Broker) CancelLogin(ctx context.Context, id string, by api.Caller) (api
 
 // RecordReveal writes to the audit log that by is shown the code and the links
 // of l, which somebody else has started.
-func (b *Broker) RecordReveal(l api.Login, by api.Caller) {
-	b.record(audit.Record{
+func (b *Broker) RecordReveal(ctx context.Context, l api.Login, by api.Caller) {
+	r := audit.Record{
 		Action: audit.ActionLogin, Status: audit.StatusRevealed, Key: l.Key, LoginID: l.ID,
 		ClientID: by.ClientID,
-	})
+	}
+	if s, err := b.logins.Get(ctx, l.ID); err == nil {
+		r.TraceID = s.Trace
+	}
+	b.record(r)
 }
 
 // Logins returns all logins, pending ones and those that ended within the

@@ -15,7 +15,7 @@ import (
 // Each test parks one contender, lets the other one finish, and then the first
 // one; each order is a test of its own. What it looks at is the whole broker:
 // the stored state, the native log, a session's stream, the audit log, and
-// what the provider saw. TestRacesNeedTheWinnerCheck has them all fail in a
+// what the provider saw. TestWinnerCheckBites has them all fail in a
 // build where everybody wins.
 
 // Places to park at; the others name a call of the store.
@@ -41,14 +41,15 @@ var (
 	loginFailed    = []string{api.EventLoginStarted, api.EventLoginFailed}
 )
 
-// A daemon whose ownership is lost polls on, while another one sweeps.
+// A daemon whose ownership is lost polls on, while another one sweeps. The start
+// of the login is no news to that one: it was not there.
 func TestRaceSweepAgainstPoll(t *testing.T) {
 	short := sandbox.Config{CodeLifetime: 8 * time.Second}
 	asks := sandbox.Config{CodeLifetime: 8 * time.Second, Approve: sandbox.ApproveManual}
 
 	race(t, "sweep, then the poll's token", short, outcome{
 		Logins: []string{"expired expired_token"}, Audit: []string{fromA, expiredA, lateA},
-		Told:           map[string][]string{"poller": loginExpired, "sweeper": loginExpired},
+		Told:           map[string][]string{"poller": loginExpired, "sweeper": loginExpired[1:]},
 		Authorizations: 1, Polls: 1, Tokens: 1, Revocations: 1,
 	}, func(r *racing) {
 		poller := r.daemon("poller")
@@ -63,7 +64,7 @@ func TestRaceSweepAgainstPoll(t *testing.T) {
 	})
 	race(t, "the poll's token, then sweep", short, outcome{
 		Logins: []string{"authorized"}, Stored: true, Audit: []string{fromA, yesA},
-		Told:           map[string][]string{"poller": loginDone, "sweeper": loginDone[1:]}, // it was not there at the start
+		Told:           map[string][]string{"poller": loginDone, "sweeper": loginDone[1:]},
 		Authorizations: 1, Polls: 1, Tokens: 1,
 	}, func(r *racing) {
 		poller := r.daemon("poller")
@@ -103,7 +104,7 @@ func TestRaceSweepAgainstPoll(t *testing.T) {
 	}
 	race(t, "sweep, then the tick's expiry", asks, outcome{
 		Logins: []string{"expired expired_token"}, Audit: []string{fromA, expiredA},
-		Told:           map[string][]string{"poller": loginExpired, "sweeper": loginExpired},
+		Told:           map[string][]string{"poller": loginExpired, "sweeper": loginExpired[1:]},
 		Authorizations: 1, Polls: 1,
 	}, func(r *racing) {
 		poller := r.daemon("poller")
@@ -117,7 +118,7 @@ func TestRaceSweepAgainstPoll(t *testing.T) {
 	})
 	race(t, "the tick's expiry, then sweep", asks, outcome{
 		Logins: []string{"expired expired_token"}, Audit: []string{fromA, expiredA},
-		Told:           map[string][]string{"poller": loginExpired, "sweeper": loginExpired},
+		Told:           map[string][]string{"poller": loginExpired, "sweeper": loginExpired[1:]},
 		Authorizations: 1, Polls: 1,
 	}, func(r *racing) {
 		poller := r.daemon("poller")
@@ -254,22 +255,20 @@ func TestRaceTwoStarts(t *testing.T) {
 	})
 }
 
-// One daemon stops, and the next one is there before it has.
+// One daemon stops, and the next one, to which the start is no news, is there
+// before it has.
 func TestRaceStopAgainstPersist(t *testing.T) {
-	for order, at := range map[string]struct {
-		place string
-		next  []string // what the next daemon, which comes then, sees happen
-	}{
-		"stop, then the win is written": {"before UpdateLogin persisting", loginDone},
-		"the win is written, then stop": {"before Settle", loginDone[1:]},
+	for order, place := range map[string]string{
+		"stop, then the win is written": "before UpdateLogin persisting",
+		"the win is written, then stop": "before Settle",
 	} {
 		race(t, order, sandbox.Config{}, outcome{
 			Logins: []string{"authorized"}, Stored: true, Audit: []string{fromA, yesA},
-			Told:           map[string][]string{"stopping": loginDone, "next": at.next},
+			Told:           map[string][]string{"stopping": loginDone, "next": loginDone[1:]},
 			Authorizations: 1, Polls: 1, Tokens: 1,
 		}, func(r *racing) {
 			stopping := r.daemon("stopping")
-			write := stopping.park(at.place)
+			write := stopping.park(place)
 			soon(r.t, stopping.start("cli-A"))
 			soon(r.t, write.reached)
 			stopped := stopping.close(time.Second)
@@ -326,7 +325,7 @@ func TestRaceTakeOverAgainstExpiry(t *testing.T) {
 	race(t, "take-over, then expiry", asks, outcome{
 		Logins:         []string{"expired expired_token"},
 		Audit:          []string{fromA, "started cli-B: take-over (per-provider singleton; original initiator=cli-A)", expiredA},
-		Told:           map[string][]string{"one": loginExpired, "two": loginExpired},
+		Told:           map[string][]string{"one": loginExpired, "two": loginExpired[1:]}, // it was there at the start
 		Authorizations: 1, Polls: 1,
 	}, func(r *racing) {
 		one := r.daemon("one")

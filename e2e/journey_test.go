@@ -230,6 +230,22 @@ func TestNativeRefusals(t *testing.T) {
 	}
 }
 
+// TestMaxLogins has room for one login, on both surfaces together.
+func TestMaxLogins(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	box := h.box("--interval", "5")
+	h.must("provider", "add", "here", "--issuer", box.issuer, "--client-id", "native")
+	h.flags = []string{"--max-logins", "1"}
+	h.serve()
+	w := h.wire()
+	first := w.do("POST", "/v1/logins", `{"key":"here/a"}`).want(201, "").login()
+	w.do("POST", "/v1/logins", `{"key":"here/b"}`).want(409, "too_many_logins")
+	w.do("POST", "/workspace/auth/device-flow", `{"providerId":"here/b"}`).want(409, "too_many_active_flows")
+	w.do("DELETE", "/v1/logins/"+first.ID, "").want(200, "")
+	w.do("POST", "/workspace/auth/device-flow", `{"providerId":"here/b"}`).want(201, "")
+}
+
 // TestSilentProvider waits for the daemon to give up on a provider.
 func TestSilentProvider(t *testing.T) {
 	t.Parallel()

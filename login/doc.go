@@ -44,6 +44,10 @@
 //     says failed, and the key is logged in. Should the store fail in the end,
 //     the token is revoked as after any other failure of the store.
 //
+// Every other call of the store waits 30 seconds at most for the store's locks,
+// which a process that was stopped in the middle of a change may hold. An end
+// that cannot be stored by then is told all the same.
+//
 // # Many logins
 //
 // One goroutine and one timer wake all logins, and each provider has a bounded
@@ -62,9 +66,9 @@
 // turns out to be spent then ends the login with the code "lost_success": the
 // dead owner won, but its win was not yet durable.
 //
-// A process that is killed may have written down a start or an end without
-// having told it. Where the next one knows that, it tells both again; see
-// [Config.AfterCrash].
+// What a process finds when it begins is no news to it. But one that is killed
+// may have written down a start or an end without having told it: where the next
+// one knows that, it tells both again; see [Config.AfterCrash].
 //
 // What is written: start, slow_down, persisting, end; never a plain poll. Ended
 // logins stay readable for [Grace].

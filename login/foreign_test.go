@@ -221,6 +221,43 @@ func TestLoginThatALogoutOvertookEnds(t *testing.T) {
 	})
 }
 
+// What is pending when a daemon starts is no news, also if it can only be read
+// later; what comes then is.
+func TestPendingLoginsAtTheStartAreNoNews(t *testing.T) {
+	for name, readable := range map[string]bool{"at once": true, "later": false} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := newBench(t, pending)
+				cli := b.registry(silent)
+				s := b.start(cli)
+				time.Sleep(time.Second)
+				if !readable {
+					b.store.Intercept(func(op string, _ credential.Key) error {
+						if op == "ListLogins" {
+							return errDisk
+						}
+						return nil
+					})
+				}
+				daemon := b.registry(adopting)
+				time.Sleep(3 * time.Second)
+				b.store.Intercept(nil)
+				time.Sleep(2 * time.Second)
+				b.wantEvents()
+				if got, err := daemon.List(t.Context()); err != nil || len(got) != 1 || userCode(got[0]) != userCode(s) {
+					t.Errorf("List = %+v, %v", got, err)
+				}
+				if _, err := cli.Cancel(t.Context(), s.ID, ""); err != nil {
+					t.Fatal(err)
+				}
+				b.start(cli)
+				time.Sleep(2 * time.Second)
+				b.wantEvents(login.Cancelled, login.Started)
+			})
+		})
+	}
+}
+
 // A daemon that starts where one was killed tells the starts that may not have
 // been told, but none that come after it as its own.
 func TestStartsBeforeACrashAreToldAgain(t *testing.T) {

@@ -3,11 +3,16 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/credential/filestore"
+	"github.com/usherauth/usher/internal/filelock"
 	"github.com/usherauth/usher/login"
+	"github.com/usherauth/usher/oauth"
 )
 
 // parkFirst parks the next operation called op of the store until it is told to
@@ -192,4 +197,125 @@ func (s *halfCreated) CreateLogin(ctx context.Context, l credential.Login, most 
 		return credential.Login{}, errDisk
 	}
 	return stored, err
+}
+
+// A process that stopped in the middle of a change holds up the store for
+// everybody, but neither the end of a login nor a stop for ever.
+func TestStoreThatIsLockedForEver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		dir := t.TempDir()
+		store, err := filestore.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := newBench(t, pending, answer(oauth.ErrorAccessDenied))
+		r := b.registry(func(c *login.Config) { c.Store, c.Adopt = store, true })
+		s := b.start(r)
+		lock, err := filelock.Acquire(t.Context(), filepath.Join(dir, "logins", "lock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lock.Release()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if end, err := r.Wait(ctx, s.ID); err != nil || end.Status() != credential.LoginDenied {
+			t.Errorf("ended as %+v, %v", end.State, err)
+		}
+		asked, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		other := login.Request{Key: credential.Key{Provider: "other", Account: "default"}}
+		if _, _, err := r.Start(asked, other); err == nil || asked.Err() != nil {
+			t.Errorf("Start: %v", err)
+		}
+		began := time.Now()
+		closing, over := context.WithTimeout(t.Context(), time.Second)
+		defer over()
+		if err := r.Close(closing); err != nil || time.Since(began) > time.Minute {
+			t.Errorf("Close: %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+// What a store takes long for holds up nobody who only wants to look.
+func TestOwnerThatTakesLongHoldsUpNobodyElse(t *testing.T) {
+	b := newBench(t, pending)
+	reached, open := parkFirst(b, "NewOwner")
+	r := b.registry()
+	started := make(chan error, 1)
+	go func() { _, _, err := r.Start(t.Context(), login.Request{Key: key}); started <- err }()
+	<-reached
+	looked := make(chan error, 1)
+	go func() { _, err := r.List(t.Context()); looked <- err }()
+	go func() { _, err := r.Get(t.Context(), "unknown"); looked <- err }()
+	for range 2 {
+		select {
+		case <-looked:
+		case <-time.After(10 * time.Second):
+			t.Error("List and Get wait for the owner")
+		}
+	}
+	open()
+	if err := <-started; err != nil {
+		t.Errorf("Start: %v", err)
+	}
+}
+
+// The daemon is looking whether the owner of a start lives when that is
+// through: who joins it is shown the code all the same.
+func TestJoinerOfABusyStartIsShownTheCode(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBench(t, pending)
+		b.provider.begin = make(chan struct{})
+		daemon, cli := b.registry(adopting, silent), b.registry(silent)
+		go func() { _, _, _ = cli.Start(t.Context(), login.Request{Key: key}) }()
+		time.Sleep(500 * time.Millisecond)
+		type result struct {
+			s   login.Snapshot
+			err error
+		}
+		joined := make(chan result, 1)
+		go func() {
+			s, _, err := daemon.Start(t.Context(), login.Request{Key: key})
+			joined <- result{s, err}
+		}()
+		time.Sleep(200 * time.Millisecond)
+		reached, open := parkFirst(b, "ClaimLogin")
+		<-reached
+		close(b.provider.begin)
+		time.Sleep(time.Second)
+		open()
+		if got := <-joined; got.err != nil || userCode(got.s) == "" {
+			t.Errorf("joined as %+v, %v", got.s.Login, got.err)
+		}
+	})
+}
+
+// A stop does not wait for all that there is to sweep.
+func TestCloseDuringASweep(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBench(t, pending)
+		r := b.registry(adopting, silent)
+		for i := range 20 {
+			s, _, err := r.Start(t.Context(), login.Request{Key: credential.Key{Provider: "test", Account: fmt.Sprint(i)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Cancel(t.Context(), s.ID, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sweeping := make(chan struct{}, 20)
+		b.store.Intercept(func(op string, _ credential.Key) error {
+			if op == "DeleteLogin" {
+				sweeping <- struct{}{}
+				time.Sleep(10 * time.Second)
+			}
+			return nil
+		})
+		<-sweeping
+		began := time.Now()
+		if err := r.Close(t.Context()); err != nil || time.Since(began) > 11*time.Second {
+			t.Errorf("Close: %v after %v", err, time.Since(began))
+		}
+	})
 }

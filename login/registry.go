@@ -83,6 +83,8 @@ type Registry struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup // starts, polls, settles and the watcher
 
+	owning chan struct{} // holds a value while the owner is made, which takes a store call
+
 	mu         sync.Mutex
 	owner      credential.Owner          // this process's owner, made when first needed
 	entries    map[string]*entry         // login id -> what this process knows of it
@@ -119,7 +121,8 @@ func New(cfg Config) *Registry {
 		cfg.Received = func() credential.Instant { return credential.Instant{Wall: time.Now().Round(0)} }
 	}
 	r := &Registry{
-		cfg: cfg, store: arbitrated(cfg.Store), began: time.Now(),
+		cfg: cfg, store: arbitrated(bounded{cfg.Store}), began: time.Now(),
+		owning:     make(chan struct{}, 1),
 		entries:    map[string]*entry{},
 		starting:   map[credential.Key]*start{},
 		completing: map[string]chan struct{}{},
@@ -259,19 +262,37 @@ func (r *Registry) Wait(ctx context.Context, id string) (Snapshot, error) {
 
 // ownerID returns the id of this process's owner, making one when needed.
 func (r *Registry) ownerID(ctx context.Context) (string, error) {
+	select {
+	case r.owning <- struct{}{}:
+		defer func() { <-r.owning }()
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	if id, err := r.ownerNow(); id != "" || err != nil {
+		return id, err
+	}
+	o, err := r.store.NewOwner(ctx)
+	if err != nil {
+		return "", fmt.Errorf("registering as owner of logins: %w", err)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopped {
-		return "", ErrClosed
+		return "", errors.Join(ErrClosed, o.Close())
 	}
-	if r.owner == nil {
-		// Under the mutex although it is I/O: two owners would be one too
-		// many, and it happens once per process.
-		o, err := r.store.NewOwner(ctx)
-		if err != nil {
-			return "", fmt.Errorf("registering as owner of logins: %w", err)
-		}
-		r.owner = o
+	r.owner = o
+	return o.ID(), nil
+}
+
+// ownerNow is the id of this process's owner; empty if there is none yet.
+func (r *Registry) ownerNow() (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.stopped:
+		return "", ErrClosed
+	case r.owner == nil:
+		return "", nil
 	}
 	return r.owner.ID(), nil
 }

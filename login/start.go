@@ -272,13 +272,15 @@ func (r *Registry) join(ctx context.Context, l credential.Login) (_ credential.L
 		switch {
 		case !l.Live():
 			return l, false, nil
+		case time.Now().After(deadline):
+			return l, false, fmt.Errorf("joining login of %s: another process has been starting it for too long: %w", l.Key, credential.ErrConflict)
 		case l.Status() != credential.LoginStarting:
 			r.catchUp(e, l)
 			r.lookAfter(ctx, e)
-			l = e.login()
-			return l, l.Live(), nil
-		case time.Now().After(deadline):
-			return l, false, fmt.Errorf("joining login of %s: another process has been starting it for too long: %w", l.Key, credential.ErrConflict)
+			// Not so while something else is at work on the entry.
+			if l = e.login(); l.Status() != credential.LoginStarting {
+				return l, l.Live(), nil
+			}
 		}
 		select {
 		case <-tick.C:

@@ -347,6 +347,9 @@ func (r *Registry) lookAfter(ctx context.Context, e *entry) {
 // expired while nobody looked after them.
 func (r *Registry) sweep(ctx context.Context) {
 	for _, e := range r.all() {
+		if r.closing() {
+			return
+		}
 		e.mu.Lock()
 		over := !e.record.live() && time.Since(e.record.endedAt()) >= Grace
 		unsaved, id := e.unsaved, e.record.id

@@ -41,7 +41,7 @@ func (l *connLimit) noteArrival(next http.Handler) http.Handler {
 func (l *connLimit) answered(c *conn) {
 	c.since.Store(0)
 	if !c.taken {
-		c.ended.Store(time.Now().UnixNano())
+		c.unused.Store(time.Now().UnixNano())
 	}
 	if l.arriving.Load() {
 		l.rouse()

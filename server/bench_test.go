@@ -15,16 +15,16 @@ import (
 	"github.com/usherauth/usher/server"
 )
 
-// statusBroker answers auth/status with four pending logins, and counts nothing.
-type statusBroker struct {
+// busyBroker answers auth/status with four pending logins, and counts nothing.
+type busyBroker struct {
 	*fakeBroker
 	status api.AuthStatus
 }
 
-func (b *statusBroker) AuthStatus(context.Context) (api.AuthStatus, error) { return b.status, nil }
+func (b *busyBroker) AuthStatus(context.Context) (api.AuthStatus, error) { return b.status, nil }
 
-func newStatusBroker() *statusBroker {
-	b := &statusBroker{fakeBroker: newFake(), status: api.AuthStatus{
+func newBusyBroker() *busyBroker {
+	b := &busyBroker{fakeBroker: newFake(), status: api.AuthStatus{
 		Providers:                    []api.AuthProvider{{Kind: "auth_provider", Status: "ok", ProviderID: "github", ExpiresAt: 1795289081241, AccountAlias: "acct-3f9a2c"}},
 		SupportedDeviceFlowProviders: []string{"github", "gitlab", "google", "microsoft", "qwen-oauth"},
 	}}
@@ -49,7 +49,7 @@ func (d discard) WriteHeader(int)             {}
 // times, the medians are reported and the part of the bare one's rate that is
 // left.
 func BenchmarkStatusOverTCP(b *testing.B) {
-	s := newServer(b, server.Config{Broker: newStatusBroker(), Workspace: "/home/ada/work"})
+	s := newServer(b, server.Config{Broker: newBusyBroker(), Workspace: "/home/ada/work"})
 	answer := serve(s.Handler(tcpAddr, false), authorized("GET", "/workspace/auth/status", "")).Body.Bytes()
 	bare := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", compatJSON)
@@ -130,7 +130,7 @@ func BenchmarkGates(b *testing.B) {
 	for name, r := range requests {
 		b.Run(name, func(b *testing.B) {
 			h := handler(b, server.Config{
-				Broker: newStatusBroker(), Workspace: "/home/ada/work", AllowedOrigins: []string{"https://app.example"},
+				Broker: newBusyBroker(), Workspace: "/home/ada/work", AllowedOrigins: []string{"https://app.example"},
 				RateLimit: &server.RateLimit{Read: 1 << 30},
 			})
 			b.ReportAllocs()

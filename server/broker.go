@@ -28,7 +28,7 @@ type Broker interface {
 	CompleteLogin(ctx context.Context, id string, r api.CompleteLogin) (api.Login, error)
 	// RecordReveal writes to the audit log that by is shown the code and the
 	// links of l, which somebody else has started.
-	RecordReveal(l api.Login, by api.Caller)
+	RecordReveal(ctx context.Context, l api.Login, by api.Caller)
 	// Logins returns the known logins in their public form.
 	Logins(ctx context.Context) ([]api.Login, error)
 

@@ -47,6 +47,9 @@ func onBroker(t *testing.T, f func(t *testing.T, s *server.Server, audited func(
 				if err := json.Unmarshal([]byte(line), &r); err != nil {
 					t.Fatal(err)
 				}
+				if r.TraceID == "" {
+					t.Errorf("a record without the trace of its login: %s", line)
+				}
 				lines = append(lines, r.Status+" by "+r.ClientID)
 			}
 			return lines
@@ -93,6 +96,7 @@ func TestCallersOnTheRealBroker(t *testing.T) {
 			{"a", "POST /v1/logins", 200, true},
 			{"owner", "POST /v1/logins", 200, true},
 			{"b", "GET " + path + "?reveal=code&wait=1s", 200, true},
+			{"owner", "GET " + path + "?reveal=code", 200, true},
 			{"a", "GET " + path + "?reveal=code", 200, true},
 			{"b", "DELETE " + path, 403, false},
 			{"", "DELETE " + path, 403, false},
@@ -105,7 +109,7 @@ func TestCallersOnTheRealBroker(t *testing.T) {
 			}
 		}
 		// Who joined is told once each; the owner has no client id.
-		want := []string{"started by a", "started by b", "started by ", "revealed by b", "cancelled by b"}
+		want := []string{"started by a", "started by b", "started by ", "revealed by b", "revealed by ", "cancelled by b"}
 		if diff := cmp.Diff(want, audited()); diff != "" {
 			t.Errorf("audit log (-want +got):\n%s", diff)
 		}

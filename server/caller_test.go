@@ -92,7 +92,7 @@ func TestWhoseLoginItIs(t *testing.T) {
 		secretCode = "ABCD-1234"
 		notMine    = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"the login was started by another client","code":"not_initiator","hint":"send the client id that started it, or ?force=true to cancel it anyway"}`
 	)
-	needed := `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"This route requires the daemon to be configured with a bearer token. Set QWEN_SERVER_TOKEN or pass --token to enable bearer auth.","code":"token_required","hint":"set USHER_SERVER_TOKEN or pass --token-file"}`
+	needed := `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"the daemon runs without a token, and does not do this without one","code":"token_required","hint":"start it without --no-auth"}`
 	type answer struct {
 		status int
 		body   string // empty: that of the login, cancelled or not
@@ -112,11 +112,12 @@ func TestWhoseLoginItIs(t *testing.T) {
 		"other, something else":    {false, false, "b", "GET /v1/logins/l-1?reveal=all", answer{400, problem(400, "Bad Request", "reveal must be code", "invalid_request"), false, ""}},
 		"other, unknown":           {false, false, "b", "GET /v1/logins/x?reveal=code", answer{404, problem(404, "Not Found", "login x not found", "login_not_found"), false, ""}},
 		"owner":                    {false, true, "", "GET /v1/logins/l-1", answer{200, "", true, "GetLogin l-1"}},
-		"owner with a client id":   {false, true, "b", "GET /v1/logins/l-1?reveal=code", answer{200, "", true, "GetLogin l-1"}},
+		"owner, reveal":            {false, true, "", "GET /v1/logins/l-1?reveal=code", answer{200, "", true, "GetLogin l-1, RecordReveal l-1 /v1"}},
+		"owner with a client id":   {false, true, "b", "GET /v1/logins/l-1?reveal=code", answer{200, "", true, "GetLogin l-1, RecordReveal l-1 /v1/b"}},
 		"no-auth, initiator":       {true, false, "", "GET /v1/logins/l-1", answer{200, "", false, "GetLogin l-1"}},
 		"no-auth, reveal":          {true, false, "", "GET /v1/logins/l-1?reveal=code", answer{401, needed, false, ""}},
 		"no-auth, owner":           {true, true, "", "GET /v1/logins/l-1", answer{200, "", true, "GetLogin l-1"}},
-		"no-auth, owner, reveal":   {true, true, "", "GET /v1/logins/l-1?reveal=code", answer{200, "", true, "GetLogin l-1"}},
+		"no-auth, owner, reveal":   {true, true, "", "GET /v1/logins/l-1?reveal=code", answer{200, "", true, "GetLogin l-1, RecordReveal l-1 /v1"}},
 		"join by the initiator":    {false, false, "", "POST /v1/logins", answer{200, "", true, "StartLogin joined /v1:"}},
 		"join by another":          {false, false, "b", "POST /v1/logins", answer{200, "", false, "StartLogin joined /v1:b"}},
 		"join by the owner":        {false, true, "", "POST /v1/logins", answer{200, "", true, "StartLogin joined /v1"}},

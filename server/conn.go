@@ -25,10 +25,9 @@ type conn struct {
 	// since is when it was accepted or last asked, until that is answered (in
 	// nanoseconds of Unix time); 0 between requests.
 	since atomic.Int64
-	// ended is when the handler of its last request was done, 0 while one is
-	// at work.
-	ended atomic.Int64
-	taken bool // out of net/http's hands, by the handler that runs
+	// unused is since when no handler has been at work for it, 0 while one is.
+	unused atomic.Int64
+	taken  bool // out of net/http's hands, by the handler that runs
 	// gone is told that the connection is closed.
 	gone func()
 	// until is the deadline of writes, in nanoseconds of Unix time.
@@ -112,15 +111,6 @@ func badEscape(line []byte) bool {
 		}
 	}
 	return false
-}
-
-// lingers is how long net/http has been busy with the end of an answer: sending
-// the last of it, and reading what is left of its request.
-func (c *conn) lingers() time.Duration {
-	if ended := c.ended.Load(); ended != 0 {
-		return time.Since(time.Unix(0, ended))
-	}
-	return 0
 }
 
 func (c *conn) Close() error {

@@ -3,29 +3,29 @@ package server
 import (
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// lingerGrace is how long the end of an answer may take while newcomers wait.
-const lingerGrace = 100 * time.Millisecond
+// roomGrace is what a connection has to send a whole request, and to take the
+// end of an answer, while newcomers wait.
+const roomGrace = 100 * time.Millisecond
 
 // connLimit bounds the connections of a listener that are open at a time. A
-// newcomer takes the place of the one that has been without a whole request for
-// the longest, or of one that does not take its answer or goes on sending after
-// it; while all are being answered, it waits.
+// newcomer takes the place of the one that nothing has been worked on for the
+// longest: that is silent, sends its request slowly, or does not take its
+// answer. While all are being worked on, it waits for the first answer.
 type connLimit struct {
 	net.Listener
 	most int
 
 	mu     sync.Mutex
-	change sync.Cond // open, idle, closed, or answered while arriving
+	change sync.Cond // open, closed, or answered while arriving
 	open   map[*conn]bool
-	idle   []*conn // of the open ones, the longest first
 	closed bool
 
+	crowded  atomic.Bool // the last newcomer found no place
 	arriving atomic.Bool // see arrive
 }
 
@@ -43,6 +43,7 @@ func (l *connLimit) Accept() (net.Conn, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.crowded.Store(len(l.open) >= l.most)
 	for len(l.open) >= l.most && !l.closed {
 		oldest, soon := l.oldest()
 		if oldest == nil {
@@ -61,28 +62,27 @@ func (l *connLimit) Accept() (net.Conn, error) {
 	}
 	// Also when the listener has been closed since: nobody else will answer.
 	c := &conn{Conn: accepted}
-	c.since.Store(time.Now().UnixNano())
+	now := time.Now().UnixNano()
+	c.since.Store(now)
+	c.unused.Store(now)
 	c.gone = func() { l.remove(c) }
 	l.open[c] = true
-	l.idle = append(l.idle, c)
 	return c, nil
 }
 
-// oldest is the connection to give up for a newcomer. If there is none, there
-// may soon be one, without a change.
+// oldest is the connection to give up for a newcomer; if there is none, there
+// may be one soon.
 func (l *connLimit) oldest() (c *conn, soon time.Duration) {
-	if len(l.idle) > 0 {
-		return l.idle[0], 0
-	}
-	soon = lingerGrace
-	for c := range l.open {
-		lingers := c.lingers()
-		if lingers >= lingerGrace {
-			return c, 0
+	since := time.Now().UnixNano()
+	for candidate := range l.open {
+		if unused := candidate.unused.Load(); unused != 0 && unused < since {
+			c, since = candidate, unused
 		}
-		soon = min(soon, lingerGrace-lingers)
 	}
-	return nil, soon
+	if soon = roomGrace - time.Since(time.Unix(0, since)); soon > 0 {
+		return nil, soon
+	}
+	return c, 0
 }
 
 // rouse has everybody look again who waits for a change.
@@ -92,40 +92,31 @@ func (l *connLimit) rouse() {
 	l.change.Broadcast()
 }
 
-// track is the ConnState of the listener's server. A connection is idle from
-// its beginning, and from the end of an answer, until a request's header has
-// been read: sending that slowly keeps no place.
+// track is the ConnState of the listener's server. A connection is worked on
+// from the moment a request's header has been read: sending that slowly keeps no
+// place. Nor does asking all the time.
 func (l *connLimit) track(nc net.Conn, state http.ConnState) {
 	c, ok := nc.(*conn)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !ok || !l.open[c] {
+	if !ok {
 		return
 	}
 	switch state {
+	case http.StateActive:
+		c.unused.Store(0)
 	case http.StateHijacked:
 		c.taken = true
-	case http.StateActive:
-		c.ended.Store(0)
-		l.unlist(c)
-	case http.StateIdle:
-		l.idle = append(l.idle, c)
-		l.change.Broadcast()
+	case http.StateIdle: // the answer is out, whole
+		if l.crowded.Load() {
+			_ = c.Close()
+		}
 	}
 }
 
 func (l *connLimit) remove(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.unlist(c)
 	delete(l.open, c)
 	l.change.Broadcast()
-}
-
-func (l *connLimit) unlist(c *conn) {
-	if i := slices.Index(l.idle, c); i >= 0 {
-		l.idle = slices.Delete(l.idle, i, i+1)
-	}
 }
 
 // Close also ends an Accept that waits for a place. It is idempotent.

@@ -44,7 +44,7 @@ func flows(id, client string) (api.DeviceFlow, error) {
 	case "authorized":
 		f.Status, f.LastPolledAt = api.FlowAuthorized, 1795288186241
 	case "expired":
-		f.Status, f.ErrorKind = api.FlowExpired, api.KindExpiredToken
+		f.Status, f.ErrorKind, f.Hint = api.FlowExpired, api.KindExpiredToken, "device-flow expired without authorization"
 	case "idp-expired":
 		f.ErrorKind, f.Hint, f.LastPolledAt = api.KindExpiredToken, "Qwen IdP returned expired_token", 1795288186241
 	case "denied":
@@ -55,6 +55,7 @@ func flows(id, client string) (api.DeviceFlow, error) {
 		f.ErrorKind, f.Hint, f.LastPolledAt = api.KindUpstreamError, "unexpected response from identity provider", 1795288186241
 	case "persist":
 		f.ErrorKind, f.LastPolledAt = api.KindPersistFailed, 1795288186241
+		f.Hint = "credentials could not be written to the daemon filesystem — check disk space and permissions"
 	default:
 		f.Status = api.FlowCancelled
 	}
@@ -146,12 +147,12 @@ func TestContract(t *testing.T) {
 		{"2.2", "cancelled, initiator", as("cli-A.cancelled"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"cancelled","createdAt":1795288181241,"initiatorClientId":"cli-A.cancelled"}`},
 		{"2.2", "cancelled", get(flow), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"cancelled","createdAt":1795288181241}`},
 		{"2.2", "authorized", as("cli-A.authorized"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"authorized","createdAt":1795288181241,"lastPolledAt":1795288186241}`},
-		{"2.2", "expired by our clock", as("cli-A.expired"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"expired","createdAt":1795288181241,"errorKind":"expired_token"}`},
+		{"ours, of 2.2", "expired by our clock", as("cli-A.expired"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"expired","createdAt":1795288181241,"errorKind":"expired_token","hint":"device-flow expired without authorization"}`},
 		{"2.2", "IdP said expired_token", as("cli-A.idp-expired"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"error","createdAt":1795288181241,"errorKind":"expired_token","hint":"Qwen IdP returned expired_token","lastPolledAt":1795288186241}`},
 		{"2.2", "access_denied", as("cli-A.denied"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"error","createdAt":1795288181241,"errorKind":"access_denied","hint":"Qwen IdP returned access_denied","lastPolledAt":1795288186241}`},
 		{"2.2", "invalid_grant", as("cli-A.invalid"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"error","createdAt":1795288181241,"errorKind":"invalid_grant","hint":"Qwen IdP returned invalid_grant","lastPolledAt":1795288186241}`},
 		{"2.2", "any other IdP answer", as("cli-A.upstream"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"error","createdAt":1795288181241,"errorKind":"upstream_error","hint":"unexpected response from identity provider","lastPolledAt":1795288186241}`},
-		{"2.2", "disk write failed", as("cli-A.persist"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"error","createdAt":1795288181241,"errorKind":"persist_failed","lastPolledAt":1795288186241}`},
+		{"ours, of 2.2", "disk write failed", as("cli-A.persist"), nil, 200, `{"deviceFlowId":"36915e1f-0000-4000-8000-000000000000","providerId":"qwen-oauth","status":"error","createdAt":1795288181241,"errorKind":"persist_failed","hint":"credentials could not be written to the daemon filesystem — check disk space and permissions","lastPolledAt":1795288186241}`},
 		{"10", "GET unknown id", get("/workspace/auth/device-flow/nope"), nil, 404, notFound},
 		{"2.2", "bad client id", as("bad id!"), nil, 400, invalidClientID},
 		{"2.2", "404 before the client id", get("/workspace/auth/device-flow/nope", "X-Qwen-Client-Id", "bad id!"), nil, 404, notFound},
@@ -206,6 +207,32 @@ func TestContract(t *testing.T) {
 				t.Errorf("Retry-After = %q", got)
 			}
 		})
+	}
+}
+
+// filledBroker answers with credentials of every state.
+type filledBroker struct{ *fakeBroker }
+
+func (filledBroker) AuthStatus(context.Context) (api.AuthStatus, error) {
+	return api.AuthStatus{Providers: []api.AuthProvider{
+		{Kind: "auth_provider", Status: api.AuthOK, ProviderID: "github", ExpiresAt: 1795289081241, AccountAlias: "acct-k3x9qz"},
+		{Kind: "auth_provider", Status: api.AuthOK, ProviderID: "github/bot"},
+		{Kind: "auth_provider", Status: api.AuthWarning, ProviderID: "op", ExpiresAt: 1795289081241, Hint: "ends soon"},
+		{Kind: "auth_provider", Status: api.AuthError, ProviderID: "qwen-oauth", Error: "login needed: refused", Hint: "start a new login for qwen-oauth"},
+	}}, nil
+}
+
+// Row 2.4, the type of its providers, which the contract leaves empty.
+func TestContractProviders(t *testing.T) {
+	const want = `{"v":1,"workspaceCwd":"/abs","providers":[` +
+		`{"kind":"auth_provider","status":"ok","providerId":"github","expiresAt":1795289081241,"accountAlias":"acct-k3x9qz"},` +
+		`{"kind":"auth_provider","status":"ok","providerId":"github/bot"},` +
+		`{"kind":"auth_provider","status":"warning","providerId":"op","expiresAt":1795289081241,"hint":"ends soon"},` +
+		`{"kind":"auth_provider","status":"error","providerId":"qwen-oauth","error":"login needed: refused","hint":"start a new login for qwen-oauth"}` +
+		`],"pendingDeviceFlows":[],"supportedDeviceFlowProviders":[]}`
+	w := serve(handler(t, server.Config{Broker: filledBroker{newFake()}, Workspace: "/abs"}), authorized("GET", "/workspace/auth/status", ""))
+	if w.Code != 200 || w.Body.String() != want {
+		t.Errorf("got  %d %s\nwant 200 %s", w.Code, w.Body, want)
 	}
 }
 

@@ -97,6 +97,11 @@ func compatBody(e *api.Error) api.CompatError {
 		return api.CompatError{Error: e.Message}
 	case api.CodeBodyTooLarge:
 		return api.CompatError{Error: "Request body too large (max 10 MB)"}
+	case api.CodeTokenRequired:
+		return api.CompatError{
+			Error: "This route requires the daemon to be configured with a bearer token. Set QWEN_SERVER_TOKEN or pass --token to enable bearer auth.",
+			Code:  string(e.Code),
+		}
 	default:
 		return api.CompatError{Error: e.Error(), Code: string(e.Code)}
 	}

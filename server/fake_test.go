@@ -104,7 +104,7 @@ func (f *fakeBroker) CancelLogin(_ context.Context, id string, by api.Caller) (a
 	return l, f.ask("CancelLogin", id, by.Name())
 }
 
-func (f *fakeBroker) RecordReveal(l api.Login, by api.Caller) {
+func (f *fakeBroker) RecordReveal(_ context.Context, l api.Login, by api.Caller) {
 	_ = f.ask("RecordReveal", l.ID, by.Name())
 }
 

@@ -11,16 +11,25 @@ import (
 	"github.com/usherauth/usher/secret"
 )
 
-// The answers of the gates. Their words are those of the compatible surface.
+// The answers of the gates. The messages are those of the compatible surface,
+// but for the last, for which compatBody has them; hints are for /v1 alone.
 var (
-	errHost         = &api.Error{Code: api.CodeForbiddenHost, Message: "Invalid Host header"}
-	errOrigin       = &api.Error{Code: api.CodeForbiddenOrigin, Message: "Request denied by CORS policy"}
-	errUnauthorized = &api.Error{Code: api.CodeUnauthorized, Message: "Unauthorized"}
-	errTooLarge     = &api.Error{Code: api.CodeBodyTooLarge, Message: "Request body too large"}
-	errTokenNeeded  = &api.Error{
-		Code:    api.CodeTokenRequired,
-		Message: "This route requires the daemon to be configured with a bearer token. Set QWEN_SERVER_TOKEN or pass --token to enable bearer auth.",
-		Hint:    "set USHER_SERVER_TOKEN or pass --token-file",
+	errHost = &api.Error{
+		Code: api.CodeForbiddenHost, Message: "Invalid Host header",
+		Hint: "send the address that the daemon listens on as Host, with its port",
+	}
+	errOrigin = &api.Error{
+		Code: api.CodeForbiddenOrigin, Message: "Request denied by CORS policy",
+		Hint: "pages of this origin are let in by usher serve --allow-origin",
+	}
+	errUnauthorized = &api.Error{
+		Code: api.CodeUnauthorized, Message: "Unauthorized",
+		Hint: "send Authorization: Bearer with the daemon's token; unless it was given one, it is in server-token in its data folder",
+	}
+	errTooLarge    = &api.Error{Code: api.CodeBodyTooLarge, Message: "Request body too large"}
+	errTokenNeeded = &api.Error{
+		Code: api.CodeTokenRequired, Message: "the daemon runs without a token, and does not do this without one",
+		Hint: "start it without --no-auth",
 	}
 )
 

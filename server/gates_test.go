@@ -36,11 +36,11 @@ func serve(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 
 const (
 	unauthorized       = `{"error":"Unauthorized"}`
-	unauthorizedNative = `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Unauthorized","code":"unauthorized"}`
+	unauthorizedNative = `{"type":"about:blank","title":"Unauthorized","status":401,"detail":"Unauthorized","code":"unauthorized","hint":"send Authorization: Bearer with the daemon's token; unless it was given one, it is in server-token in its data folder"}`
 	badHost            = `{"error":"Invalid Host header"}`
-	badHostNative      = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"Invalid Host header","code":"forbidden_host"}`
+	badHostNative      = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"Invalid Host header","code":"forbidden_host","hint":"send the address that the daemon listens on as Host, with its port"}`
 	badOrigin          = `{"error":"Request denied by CORS policy"}`
-	badOriginNative    = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"Request denied by CORS policy","code":"forbidden_origin"}`
+	badOriginNative    = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"Request denied by CORS policy","code":"forbidden_origin","hint":"pages of this origin are let in by usher serve --allow-origin"}`
 	tokenRequired      = `{"error":"This route requires the daemon to be configured with a bearer token. Set QWEN_SERVER_TOKEN or pass --token to enable bearer auth.","code":"token_required"}`
 )
 

@@ -401,6 +401,50 @@ func TestT34_LingeringConnectionsMakeRoom(t *testing.T) {
 	}
 }
 
+// T34: clients that ask all the time make room for newcomers too, who are
+// answered in turn, and whose own connections are not given up for others
+// before they could ask.
+func TestT34_NewcomersTakeTurns(t *testing.T) {
+	const most, asking = 4, 16
+	r := run(t, server.Config{MaxConnections: most})
+	const request = "GET /nope HTTP/1.1\r\nHost: $A\r\n\r\n"
+	ctx, cancel := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	defer busy.Wait()
+	defer cancel()
+	ask := strings.ReplaceAll(request, "$A", r.addr)
+	for range asking {
+		busy.Go(func() {
+			for ctx.Err() == nil {
+				c, err := net.Dial("tcp", r.addr)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				in := bufio.NewReader(c)
+				for err == nil && ctx.Err() == nil {
+					if _, err = io.WriteString(c, ask); err == nil {
+						var resp *http.Response
+						if resp, err = http.ReadResponse(in, nil); err == nil {
+							_, err = io.Copy(io.Discard, resp.Body)
+						}
+					}
+				}
+				c.Close()
+			}
+		})
+	}
+	for i := range 20 {
+		began := time.Now()
+		if status, _ := r.raw(t, "GET /health HTTP/1.1\r\nHost: $A\r\nConnection: close\r\n\r\n"); status != "200 OK" {
+			t.Errorf("newcomer %d: status = %q", i, status)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("newcomer %d waited for %v", i, took)
+		}
+	}
+}
+
 // T34: large bodies are taken in one after the other, so that what they cost
 // does not grow with the connections. Small ones do not wait for them.
 func TestT34_OneLargeBodyAtATime(t *testing.T) {

@@ -79,8 +79,8 @@ func (s *Server) listLogins(w http.ResponseWriter, r *http.Request) error {
 
 // getLogin is GET /v1/logins/{id}. With ?wait=30s (or seconds) it answers when
 // the login has ended, at the latest after that time with the pending login.
-// With ?reveal=code it shows code and links to whoever else holds the bearer,
-// which is recorded.
+// With ?reveal=code it shows code and links also to who has not started the
+// login, the owner or a holder of the bearer, which is recorded.
 func (g *gateway) getLogin(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	wait, err := waitTime(query)
@@ -109,9 +109,10 @@ func (g *gateway) getLogin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	switch {
-	case login.Ended() || g.mayRead(login, by):
+	case login.Ended(), g.started(login, by):
 	case reveal:
-		g.Broker.RecordReveal(login, by)
+		g.Broker.RecordReveal(r.Context(), login, by)
+	case by.Owner:
 	default:
 		login = login.Public()
 	}
@@ -119,10 +120,13 @@ func (g *gateway) getLogin(w http.ResponseWriter, r *http.Request) error {
 }
 
 // mayRead reports whether by sees the code and the links of l unasked: they are
-// for its initiator, and for the owner. Where nobody has shown who they are,
-// nobody is taken for the initiator.
-func (g *gateway) mayRead(l api.Login, by api.Caller) bool {
-	return by.Owner || !g.NoAuth && l.Initiator == by.Name()
+// for its initiator, and for the owner.
+func (g *gateway) mayRead(l api.Login, by api.Caller) bool { return by.Owner || g.started(l, by) }
+
+// started reports whether by is the initiator of l. Where nobody has shown who
+// they are, nobody is.
+func (g *gateway) started(l api.Login, by api.Caller) bool {
+	return (by.Owner || !g.NoAuth) && l.Initiator == by.Name()
 }
 
 // revealing is the reveal parameter. It is guarded as the routes are that yield

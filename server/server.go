@@ -24,8 +24,8 @@ type Config struct {
 	// and what yields tokens or credentials is refused. Serve allows it on
 	// loopback addresses only. It excludes Token.
 	NoAuth bool
-	// StrictLoopback, in the token-less mode, refuses the device-flow routes
-	// too, as `qwen serve` did before 0.24.
+	// StrictLoopback, in the token-less mode, refuses to start, follow and end
+	// logins too, as `qwen serve` did before 0.24.
 	StrictLoopback bool
 	// RequireAuth asks for the bearer on /health too; it excludes NoAuth.
 	RequireAuth bool

@@ -108,6 +108,24 @@ func TestFrameOfTheContract(t *testing.T) {
 	})
 }
 
+// Wire-protocol section 3.2: a ring of 8000 events, unless configured.
+func TestRingOfTheContract(t *testing.T) {
+	const ring = 8000
+	for _, over := range []int{0, 1} {
+		h := session.Open(session.Config{})
+		id := create(t, h)
+		publish(h, 1, ring+over)
+		got := drain(t, subscribe(t, h, id, session.Options{LastEventID: "0"}))
+		want := ring + 1 // with replay_complete
+		if over > 0 {
+			want++ // with state_resync_required
+		}
+		if len(got) != want || strings.HasPrefix(got[0], "state_resync_required ") != (over > 0) {
+			t.Errorf("after %d events: %d frames, want %d; the first is %s", ring+over, len(got), want, got[0])
+		}
+	}
+}
+
 // The table of wire-protocol section 3.4, with a ring of four.
 func TestResume(t *testing.T) {
 	const (

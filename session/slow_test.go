@@ -18,6 +18,18 @@ func warning(queued, most, last, bytes int, threshold string) string {
 	return fmt.Sprintf(`slow_client_warning {"queueSize":%d,"maxQueued":%d,"lastEventId":%d,"queuedBytes":%d,"maxQueuedBytes":2097152,"threshold":"%s"}`, queued, most, last, bytes, threshold)
 }
 
+// Wire-protocol section 3.5: 256 frames, unless the client says otherwise.
+func TestQueueOfTheContract(t *testing.T) {
+	for n, want := range map[int]string{256: "slow_client_warning ", 257: `client_evicted {"reason":"queue_overflow",`} {
+		h := session.Open(session.Config{})
+		s := subscribe(t, h, create(t, h), session.Options{})
+		publish(h, 1, n)
+		if got := drain(t, s); len(got) == 0 || !strings.HasPrefix(got[0], want) || !strings.Contains(got[0], `"maxQueued":256,`) {
+			t.Errorf("lagging %d frames behind: %.1q, want %s", n, got, want)
+		}
+	}
+}
+
 // Wire-protocol section 3.5: a warning at three quarters, again only after
 // three eighths.
 func TestSlowClientIsWarned(t *testing.T) {

@@ -67,10 +67,10 @@ func (c *claim) isDone() bool {
 	}
 }
 
-func (q *claims) add(c *claim) {
+func (q *claims) add(more ...*claim) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.waiting = append(q.waiting, c)
+	q.waiting = append(q.waiting, more...)
 }
 
 // drop removes c, which nobody waits for any more, unless it is being made.
@@ -96,18 +96,23 @@ func (q *claims) take() []*claim {
 // The lines of the feed come before all writes, and the index follows as far as
 // they succeeded; it meets the other lines later, and looks.
 func (s *Store) claimAll(batch []*claim) {
-	var writing sync.WaitGroup
+	var (
+		writing     sync.WaitGroup
+		made, again []*claim
+	)
 	taken := make(map[string]bool, len(batch))
 	for _, c := range batch {
-		var data []byte
 		if taken[c.id] {
-			c.err = fmt.Errorf("claiming login %s: %w", c.id, credential.ErrConflict)
-		} else {
-			data, c.err = s.beginClaim(c)
-		}
-		if c.err != nil {
+			again = append(again, c) // two of one login: one after the other
 			continue
 		}
+		data, err := s.beginClaim(c)
+		if err != nil {
+			c.err = err
+			close(c.done)
+			continue
+		}
+		made = append(made, c)
 		taken[c.id] = true
 		writing.Go(func() {
 			path := s.loginPath(c.id)
@@ -116,15 +121,16 @@ func (s *Store) claimAll(batch []*claim) {
 	}
 	writing.Wait()
 	s.index.mu.Lock()
-	for _, c := range batch {
+	for _, c := range made {
 		if c.err == nil {
 			s.index.follow(c.login, false, c.before, c.after)
 		}
 	}
 	s.index.mu.Unlock()
-	for _, c := range batch {
+	for _, c := range made {
 		close(c.done)
 	}
+	s.claims.add(again...)
 }
 
 // beginClaim decides on c, announces it and returns what is to be written.

@@ -1,12 +1,14 @@
 package filestore_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/credential/filestore"
@@ -127,5 +129,69 @@ func TestCreateLoginReadsNoOtherLogin(t *testing.T) {
 	}
 	if _, err := s.CreateLogin(t.Context(), pending(github, "more"), 50); err == nil {
 		t.Error("CreateLogin above the cap succeeded: it read the logins again")
+	}
+}
+
+// A login that was out of reach for a moment is in the index when it is back:
+// no key gets two live ones, and none that has ended keeps others out.
+func TestLoginThatWasOutOfReach(t *testing.T) {
+	key := credential.Key{Provider: "p", Account: "a"}
+	for name, knows := range map[string]bool{"since the feed was read": true, "when the index was made": false} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s, other := open(t, dir), open(t, dir)
+			hidden := func(id string) {
+				t.Helper()
+				path := filepath.Join(dir, "logins", "a.json")
+				if err := os.Rename(path, path+".away"); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(path+".away", path); err != nil {
+					t.Fatal(err)
+				}
+				create(t, other, id)
+				if err := os.Rename(path+".away", path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if knows {
+				create(t, other, "first")
+			}
+			create(t, s, "a")
+			hidden("b")
+			if l, err := other.CreateLogin(t.Context(), pending(key, "again"), 0); !errors.Is(err, credential.ErrLoginExists) || l.ID != "a" {
+				t.Errorf("CreateLogin of a key with a live login = %q, %v", l.ID, err)
+			}
+			l, err := s.GetLogin(t.Context(), "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.State = credential.Ended{Status: credential.LoginCancelled, At: time.Unix(1e9, 0)}
+			if _, err := s.UpdateLogin(t.Context(), l, l.Version); err != nil {
+				t.Fatal(err)
+			}
+			hidden("c")
+			if l, err := other.CreateLogin(t.Context(), pending(key, "next"), 0); err != nil {
+				t.Errorf("CreateLogin of a key whose login has ended = %q, %v", l.ID, err)
+			}
+		})
+	}
+}
+
+// A login that is damaged beyond repair does not count for the cap.
+func TestDamagedLoginDoesNotCount(t *testing.T) {
+	dir := t.TempDir()
+	s, other := open(t, dir), open(t, dir)
+	create(t, s, "a")
+	if l, err := s.ClaimLogin(t.Context(), "a", ""); err != nil || l.Version != 2 {
+		t.Fatalf("ClaimLogin = %+v, %v", l, err)
+	}
+	create(t, other, "b")
+	if _, err := s.ClaimLogin(t.Context(), "a", ""); err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, filepath.Join(dir, "logins", "a.json"), "{")
+	if _, err := other.CreateLogin(t.Context(), pending(github, "c"), 2); err != nil {
+		t.Errorf("CreateLogin beside one live login and a damaged one, of at most 2: %v", err)
 	}
 }

@@ -17,6 +17,10 @@ type index struct {
 	upTo     place // the changes before it are in
 	live     map[credential.Key]string
 	starting map[string]bool // ids of live logins in state starting
+	// Ids of logins that could not be read. They are as none: a damaged one
+	// keeps nobody from logging in, and ListLogins reports it. As it may only
+	// have been out of reach, each is looked at again every time.
+	unread map[string]bool
 }
 
 // catchUp brings the index up to the feed. The caller holds the lock of the
@@ -35,42 +39,54 @@ func (s *Store) catchUp() error {
 	for _, c := range changes {
 		latest[c.ID] = c.Version
 	}
-	gone := make(map[string]bool)
-	for id, version := range latest {
-		l, err := s.readLogin(id)
-		switch {
-		case errors.Is(err, credential.ErrNotFound):
-			gone[id] = true
-		case err == nil:
-			x.note(l)
+	without := make(map[string]bool)
+	for _, id := range slices.Collect(maps.Keys(x.unread)) {
+		if _, changed := latest[id]; !changed {
+			s.readInto(x, id, without)
 		}
-		if l.Version != version {
+	}
+	for id, version := range latest {
+		if s.readInto(x, id, without) != version {
 			s.unswept.Store(true) // its writer died
 		}
 	}
-	if len(gone) > 0 {
-		maps.DeleteFunc(x.live, func(_ credential.Key, id string) bool { return gone[id] })
-		maps.DeleteFunc(x.starting, func(id string, _ bool) bool { return gone[id] })
+	if len(without) > 0 {
+		maps.DeleteFunc(x.live, func(_ credential.Key, id string) bool { return without[id] })
+		maps.DeleteFunc(x.starting, func(id string, _ bool) bool { return without[id] })
 	}
 	x.upTo = f.end()
 	return nil
 }
 
-// readIndex makes the index anew. Damaged records are as none: they keep
-// nobody from logging in, and ListLogins reports them.
+// readInto reads the login id into x and returns its version. One that is not
+// there, or cannot be read, goes into without.
+func (s *Store) readInto(x *index, id string, without map[string]bool) (version uint64) {
+	l, err := s.readLogin(id)
+	delete(x.unread, id)
+	if err == nil {
+		x.note(l)
+		return l.Version
+	}
+	without[id] = true
+	if !errors.Is(err, credential.ErrNotFound) {
+		x.unread[id] = true
+	}
+	return 0
+}
+
+// readIndex makes the index anew.
 func (s *Store) readIndex(upTo place) error {
 	x := &s.index
-	x.live, x.starting = make(map[credential.Key]string), make(map[string]bool)
+	x.live, x.starting, x.unread = make(map[credential.Key]string), make(map[string]bool), make(map[string]bool)
 	x.upTo = place{}
 	s.unswept.Store(true) // whoever died meanwhile was not seen
 	ids, err := s.loginIDs()
 	if err != nil {
 		return err
 	}
+	without := make(map[string]bool) // nothing is there yet to be taken out
 	for _, id := range ids {
-		if l, err := s.readLogin(id); err == nil {
-			x.note(l)
-		}
+		s.readInto(x, id, without)
 	}
 	x.upTo = upTo
 	return nil

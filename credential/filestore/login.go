@@ -43,16 +43,17 @@ func (s *Store) createLogin(ctx context.Context, login credential.Login, maxActi
 	if err != nil {
 		return existing, err
 	}
-	login.Version = 1
-	if err := s.change(login, false, func() error { return s.writeFirst(login) }); err != nil {
-		return credential.Login{}, err
-	}
+	// First, as they are nobody's any more, whatever becomes of the new one: a
+	// login that is there when CreateLogin fails would be nobody's as well, and
+	// its owner lives.
 	for _, l := range replaced {
-		// After a crash before this, the owner is still dead and the next
-		// login removes it.
 		if err := s.removeLogin(l); err != nil {
 			return credential.Login{}, failure("replacing an abandoned login", s.dir, err)
 		}
+	}
+	login.Version = 1
+	if err := s.change(login, false, func() error { return s.writeFirst(login) }); err != nil {
+		return credential.Login{}, err
 	}
 	return login, nil
 }

@@ -33,7 +33,7 @@ func (d *daemon) attend(stopping context.Context) (leave func()) {
 				// Not before, so that the signal that began it is not among them.
 				notifyUnlessIgnored(impatient)
 			case <-impatient:
-				d.app.sayf("usher daemon is stopping already: an answer of a provider is on its way, which would be lost. It takes at most %s more; kill -9 ends it now", span(drainBound))
+				d.app.sayf("usher daemon is stopping already: what is in flight is settled first, which takes at most %s more; kill -9 ends it now, and may lose a token", span(drainBound))
 			case <-ctx.Done():
 				return
 			}

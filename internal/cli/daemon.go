@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
@@ -124,7 +125,8 @@ func (d *daemon) run(ctx context.Context) error {
 		served.close(cancelBound)
 		return api.Errorf(api.CodeInternal, "%w", err)
 	}
-	defer d.attend(ctx)() // before anybody knows whom to send signals
+	leave := sync.OnceFunc(d.attend(ctx)) // before anybody knows whom to send signals
+	defer leave()
 	if err := d.announce(); err != nil {
 		served.close(cancelBound)
 		return err
@@ -132,6 +134,7 @@ func (d *daemon) run(ctx context.Context) error {
 	if err := s.Serve(ctx, d.listeners...); err != nil {
 		return api.Errorf(api.CodeInternal, "%w", err)
 	}
+	leave() // so that this is the last word
 	a.sayf("usher daemon stopped")
 	return nil
 }
@@ -155,7 +158,10 @@ func (d *daemon) announce() error {
 	if d.openToOthers() {
 		a.warnf("other machines can connect, and HTTP is not encrypted: put a TLS proxy in front, or use a tunnel")
 	}
-	if d.opts.noAuth {
+	switch {
+	case d.opts.strictLoopback:
+		a.warnf("no token is asked for: every program and user of this machine can see what is logged in to")
+	case d.opts.noAuth:
 		a.warnf("no token is asked for: every program and user of this machine can start and cancel logins")
 	}
 	// Reading them now shows mistakes to whoever starts the daemon.

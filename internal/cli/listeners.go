@@ -56,7 +56,7 @@ func (d *daemon) add(l server.Listener) {
 	case l.Trusted && d.reached.Socket == "":
 		d.reached.Socket = l.Addr().String()
 	case !l.Trusted && d.reached.Listen == "":
-		d.reached.Listen = "http://" + l.Addr().String()
+		d.reached.Listen = reachableURL(l.Addr())
 	}
 }
 
@@ -83,13 +83,30 @@ func (d *daemon) listenLocal(path string) error {
 func (d *daemon) places() string {
 	var all []string
 	for _, l := range d.listeners {
-		if l.Trusted {
+		switch {
+		case l.Trusted:
 			all = append(all, show(l.Addr().String()))
-		} else {
-			all = append(all, "http://"+l.Addr().String())
+		case unspecified(l.Addr()):
+			all = append(all, reachableURL(l.Addr())+" (on every address of this machine)")
+		default:
+			all = append(all, reachableURL(l.Addr()))
 		}
 	}
 	return strings.Join(all, " and ")
+}
+
+// reachableURL is where a listener on TCP answers to clients of this machine:
+// the unspecified addresses are for listening only, and as a Host refused.
+func reachableURL(addr net.Addr) string {
+	if _, port, err := net.SplitHostPort(addr.String()); err == nil && unspecified(addr) {
+		return "http://" + net.JoinHostPort("localhost", port)
+	}
+	return "http://" + addr.String()
+}
+
+func unspecified(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsUnspecified()
 }
 
 // openToOthers reports whether other machines can connect.

@@ -5,12 +5,15 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/internal/config"
+	"github.com/usherauth/usher/login"
 	"github.com/usherauth/usher/server"
 )
 
@@ -40,7 +43,8 @@ how much:
                         120 reads and 30 changes in 1m)
 what it tells:
   --audit-log FILE      append who did what to this file, as lines of JSON
-  --workspace DIR       shown to clients that ask for the workspace
+  --workspace DIR       shown to clients that ask for the workspace (default:
+                        the current folder)
   --json                print where it listens as a line of JSON
 
 The bearer token is that of --token-file, else of USHER_SERVER_TOKEN, else of
@@ -108,7 +112,7 @@ func (o *serveOptions) bind(f *pflag.FlagSet) {
 	f.IntVar(&o.limit.Read, "rate-limit-read", 0, "how many reads in a window")
 	f.IntVar(&o.limit.Mutation, "rate-limit-mutation", 0, "how many changes in a window")
 	f.DurationVar(&o.limit.Window, "rate-limit-window", 0, "the window of the rate limit")
-	f.IntVar(&o.maxLogins, "max-logins", 0, "how many logins may be pending")
+	f.IntVar(&o.maxLogins, "max-logins", login.DefaultMaxActive, "how many logins may be pending")
 	f.StringVar(&o.auditLog, "audit-log", "", "append who did what to this file")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 }
@@ -137,6 +141,11 @@ func (o *serveOptions) complete(cfg config.Serve, flags *pflag.FlagSet) error {
 	if o.listen == "" {
 		o.listen = defaultListen
 	}
+	// Clients rely on an absolute path. Where the current folder is gone, the
+	// daemon is none the worse.
+	if dir, err := filepath.Abs(o.workspace); err == nil {
+		o.workspace = dir
+	}
 	if o.auditLog == "" {
 		return nil
 	}
@@ -151,8 +160,8 @@ func (o *serveOptions) check() error {
 	switch {
 	case err != nil:
 		return usagef("the address to listen on must be host:port, such as %s", defaultListen)
-	case o.maxLogins < 0:
-		return usagef("--max-logins must not be negative")
+	case o.maxLogins < 1:
+		return usagef("--max-logins must be 1 or more")
 	case o.limit.Read < 0 || o.limit.Mutation < 0 || o.limit.Window < 0:
 		return usagef("the rate limit must not be negative")
 	case o.noAuth && o.tokenFile != "":
@@ -163,6 +172,8 @@ func (o *serveOptions) check() error {
 	case o.strictLoopback && !o.noAuth:
 		return usagef("--strict-loopback is about --no-auth: with a bearer token there is nothing to be strict about").
 			WithHint("leave it out, or add --no-auth")
+	case o.noAuth && host == "localhost":
+		return errOpenToOthers().WithHint("write 127.0.0.1: a name may mean another address tomorrow")
 	case o.noAuth && !literalLoopback(host):
 		return errOpenToOthers()
 	case o.noAuth && slices.Contains(o.allowOrigins, "*"):
@@ -185,7 +196,7 @@ func (o *serveOptions) rateLimit() *server.RateLimit {
 	return &o.limit
 }
 
-func errOpenToOthers() error {
+func errOpenToOthers() *api.Error {
 	return usagef("--no-auth is for a loopback address only, such as 127.0.0.1").
 		WithHint("leave --no-auth out, and clients present the bearer token")
 }
@@ -213,10 +224,20 @@ func (a *app) runServe(ctx context.Context, o serveOptions, flags *pflag.FlagSet
 		ctx, cancel = untilEOF(ctx, a.in)
 		defer cancel()
 	}
+	a.collectSeldom()
 	d, err := a.startDaemon(cfg, o)
 	if err != nil {
 		return err
 	}
 	defer d.close()
 	return d.run(ctx)
+}
+
+// collectSeldom lets garbage come to more before it is collected, unless the
+// environment says how much may. A daemon keeps so little that the default would
+// have it collected after every thousand requests.
+func (a *app) collectSeldom() {
+	if a.getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/usherauth/usher/internal/config"
+	"github.com/usherauth/usher/login"
 	"github.com/usherauth/usher/server"
 )
 
@@ -93,6 +94,8 @@ func TestServeOptions(t *testing.T) {
 			if err := o.complete(tt.cfg, flags); err != nil {
 				t.Fatal(err)
 			}
+			tt.want.maxLogins = login.DefaultMaxActive
+			tt.want.workspace = filepath.Dir(here) // absolute, as clients rely on it
 			if diff := cmp.Diff(tt.want, o, cmp.AllowUnexported(serveOptions{}), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("options (-want +got):\n%s", diff)
 			}

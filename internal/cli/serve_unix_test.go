@@ -119,11 +119,46 @@ func TestServeWithoutToken(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(i.dir, "server-token")); !os.IsNotExist(err) {
 		t.Errorf("a token was made: %v", err)
 	}
-	for path, want := range map[string]int{"/workspace/auth/status": 200, "/v1/credentials": 401} {
+	for path, want := range map[string]int{"/workspace/auth/status": 200, "/v1/logins/nope": 404, "/v1/credentials": 401} {
 		if got := get(t, f.Listen+path, ""); got != want {
 			t.Errorf("%s: status %d, want %d", path, got, want)
 		}
 	}
+	const warning = "start and cancel logins"
+	if !strings.Contains(p.err.String(), warning) {
+		t.Errorf("it said %q", p.err.String())
+	}
+	p.signal(syscall.SIGTERM)
+	p.wait()
+	p = i.start("serve", "--no-auth", "--strict-loopback", "--json")
+	p.line(&f)
+	for path, want := range map[string]int{"/workspace/auth/status": 200, "/workspace/auth/device-flow/nope": 401, "/v1/logins/nope": 401} {
+		if got := get(t, f.Listen+path, ""); got != want {
+			t.Errorf("strict, %s: status %d, want %d", path, got, want)
+		}
+	}
+	p.signal(syscall.SIGTERM)
+	p.wait()
+	if said := p.err.String(); strings.Contains(said, warning) || !strings.Contains(said, "see what is logged in to") {
+		t.Errorf("strict, it said %q", said)
+	}
+}
+
+// On every address of the machine, the address it names is one that answers.
+func TestServeOnEveryAddressNamesOneThatAnswers(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	p := i.start("serve", "--listen", "0.0.0.0:0", "--json")
+	var f daemonFile
+	p.line(&f)
+	if got := get(t, f.Listen+"/health", ""); got != 200 {
+		t.Errorf("%s/health: status %d", f.Listen, got)
+	}
+	eventually(t, "it says what that means", func() bool {
+		said := p.err.String()
+		return strings.Contains(said, "usher daemon listening on "+f.Listen+" (on every address of this machine)") &&
+			strings.Contains(said, "other machines can connect")
+	})
 }
 
 func TestServersEndWithTheirInput(t *testing.T) {

@@ -4,6 +4,7 @@ package cli
 
 import (
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -101,5 +102,33 @@ func TestStopIsQuick(t *testing.T) {
 	}
 	if left := i.pending(); len(left) != 1 {
 		t.Errorf("pending logins: %+v, want the one that was", left)
+	}
+}
+
+// Whoever is impatient is told what is true: with nothing in flight no answer
+// is waited for, and after the last word there is none.
+func TestStopTellsTheImpatientTheTruth(t *testing.T) {
+	t.Parallel()
+	i := install(t)
+	daemon, _ := i.serve()
+	daemon.signal(syscall.SIGTERM)
+	ended := make(chan struct{})
+	var impatient sync.WaitGroup
+	impatient.Go(func() {
+		for {
+			select {
+			case <-ended:
+				return
+			case <-time.After(time.Millisecond):
+				_ = daemon.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+			}
+		}
+	})
+	code, _ := daemon.wait()
+	close(ended)
+	impatient.Wait()
+	said := daemon.err.String()
+	if code != 0 || strings.Contains(said, "on its way") || !strings.HasSuffix(said, "\nusher daemon stopped\n") {
+		t.Errorf("exit %d, said:\n%s", code, said)
 	}
 }

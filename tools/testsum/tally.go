@@ -58,6 +58,7 @@ func (t *tally) add(e event) {
 	case "output":
 		appendTo(t.output, id, e.Output)
 	case "run":
+		t.endBenchmarks(id)
 		t.open[id] = true
 	case "pass", "fail", "skip":
 		if e.Test == "" {
@@ -65,6 +66,17 @@ func (t *tally) add(e event) {
 			return
 		}
 		t.endTest(id, e)
+	}
+}
+
+// endBenchmarks notes the end of the benchmarks before next, which is one: they
+// say when they begin, and when they fail, but not when they are through.
+func (t *tally) endBenchmarks(next testID) {
+	for o := range t.open {
+		if o.pkg == next.pkg && strings.HasPrefix(o.test, "Benchmark") && !strings.HasPrefix(next.test, o.test+"/") {
+			delete(t.open, o)
+			delete(t.output, o)
+		}
 	}
 }
 

@@ -48,6 +48,17 @@ func TestSummaryOfEvents(t *testing.T) {
 			want: []string{"the test did not end", "panic: test timed out", "0 passed, 1 failed, 0 skipped\n"},
 		},
 		{
+			name: "a benchmark that failed shows its output, and those before it did end",
+			events: `{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"run","Package":"p","Test":"BenchmarkA"}
+{"Action":"run","Package":"p","Test":"BenchmarkA/b"}
+{"Action":"run","Package":"p","Test":"BenchmarkC"}
+{"Action":"output","Package":"p","Test":"BenchmarkC","Output":"panic: no\n"}
+{"Action":"fail","Package":"p"}`,
+			want: []string{"--- FAIL: p BenchmarkC", "    panic: no\n", "the test did not end", "failed: p BenchmarkC\n", "1 passed, 1 failed, 0 skipped\n"},
+		},
+		{
 			name: "a skip outside the list fails the run",
 			events: `{"Action":"pass","Package":"p","Test":"TestB"}
 {"Action":"skip","Package":"p","Test":"TestA"}`,

@@ -1,0 +1,54 @@
+package main
+
+// A benchmark is one that is run.
+type benchmark struct {
+	module, pkg, name string
+	length            string // as -benchtime has it
+	times             int
+	rows              []row
+}
+
+// A row is a line of the table: a metric, and what it is held against.
+type row struct {
+	what string
+	of   metric
+	// baseline is what the machine can do; the zero metric if there is none.
+	baseline metric
+	// atMost bounds the metric, and share its ratio to the baseline from below;
+	// 0 is no bound.
+	atMost, share float64
+}
+
+// A metric is a benchmark's by its full name, without "Benchmark" and the number
+// of processors, and the unit of one of its results.
+type metric struct{ bench, unit string }
+
+var benchmarks = []benchmark{
+	{"", "./login", "BenchmarkPendingLogins", "1x", 1, []row{
+		{what: "pending login, heap and stacks", of: metric{"PendingLogins", "B/login"}, atMost: 1024},
+		{what: "pending login, resident memory", of: metric{"PendingLogins", "RSS-B/login"}, atMost: 1024},
+		{what: "poll lateness, median", of: metric{"PendingLogins", "late-p50-ms"}, baseline: metric{"PendingLogins", "timer-p50-ms"}},
+		{what: "poll lateness, p99", of: metric{"PendingLogins", "late-p99-ms"}, baseline: metric{"PendingLogins", "timer-p99-ms"}, atMost: 5},
+		{what: "end of a login, 3 durable writes, median", of: metric{"PendingLogins", "end-p50-ms"}, baseline: metric{"PendingLogins", "bare-write-p50-ms"}},
+		{what: "end of a login, 3 durable writes, p99", of: metric{"PendingLogins", "end-p99-ms"}, baseline: metric{"PendingLogins", "bare-write-p99-ms"}},
+		{what: "starting 10,000 logins", of: metric{"PendingLogins", "start-s"}},
+		{what: "taking 9,900 over after a restart", of: metric{"PendingLogins", "restart-s"}},
+	}},
+	{"", "./server", "BenchmarkSessionFanOut", "200x", 5, []row{
+		{what: "event to 1,000 streams, last one, median", of: metric{"SessionFanOut/hub", "p50-ms"}, baseline: metric{"SessionFanOut/bare", "p50-ms"}, atMost: 10},
+		{what: "event to 1,000 streams, last one, p99", of: metric{"SessionFanOut/hub", "p99-ms"}, baseline: metric{"SessionFanOut/bare", "p99-ms"}, atMost: 25},
+		{what: "memory of a stream", of: metric{"SessionFanOut/hub", "B/subscriber"}, atMost: 16 << 10},
+	}},
+	{"e2e", ".", "BenchmarkAuthStatus", "1x", 3, []row{
+		{what: "auth/status, median of the turns", of: metric{"AuthStatus", "req/s"}, baseline: metric{"AuthStatus", "bare-req/s"}, share: 0.85},
+		{what: "auth/status, best turn", of: metric{"AuthStatus", "best-req/s"}, baseline: metric{"AuthStatus", "bare-best-req/s"}},
+		{what: "auth/status, processor time", of: metric{"AuthStatus", "cpu-us/req"}, baseline: metric{"AuthStatus", "bare-cpu-us/req"}},
+	}},
+	{"e2e", ".", "BenchmarkDaemonStart", "20x", 1, []row{
+		{what: "start to the first /health, median", of: metric{"DaemonStart", "ms-median"}, atMost: 25},
+		{what: "start to the first /health, best", of: metric{"DaemonStart", "ms-best"}, atMost: 25},
+	}},
+	{"e2e", ".", "BenchmarkDaemonIdle", "3x", 1, []row{
+		{what: "idle daemon, resident, worst", of: metric{"DaemonIdle", "MB-resident"}, atMost: 20},
+	}},
+}
