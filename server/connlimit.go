@@ -25,7 +25,7 @@ type connLimit struct {
 	open   map[*conn]bool
 	closed bool
 
-	crowded  atomic.Bool // the last newcomer found no place
+	crowded  atomic.Bool // a newcomer waits
 	arriving atomic.Bool // see arrive
 }
 
@@ -43,10 +43,10 @@ func (l *connLimit) Accept() (net.Conn, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.crowded.Store(len(l.open) >= l.most)
 	for len(l.open) >= l.most && !l.closed {
 		oldest, soon := l.oldest()
 		if oldest == nil {
+			l.crowded.Store(true)
 			wake := time.AfterFunc(soon, l.rouse)
 			l.change.Wait()
 			wake.Stop()
@@ -56,6 +56,7 @@ func (l *connLimit) Accept() (net.Conn, error) {
 		_ = oldest.Close()
 		l.mu.Lock()
 	}
+	l.crowded.Store(false)
 	if len(l.open) >= l.most {
 		_ = accepted.Close()
 		return nil, net.ErrClosed

@@ -233,6 +233,9 @@ func TestT34_IdleConnectionsMakeRoom(t *testing.T) {
 				t.Errorf("a newcomer waited for %v", took)
 			}
 			for i, open := range map[int]bool{0: false, len(idle) - 1: true} {
+				if open && test.name == "kept alive" {
+					continue // its answer may have ended it, while the newcomer waited
+				}
 				_ = idle[i].SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 				if _, err := io.Copy(io.Discard, idle[i]); isTimeout(err) != open {
 					t.Errorf("connection %d: %v, want it open: %v", i, err, open)
