@@ -38,7 +38,7 @@ func (r results) add(out []byte) {
 // of is the median of m's values.
 func (r results) of(m metric) (float64, error) {
 	if len(r[m]) == 0 {
-		return 0, fmt.Errorf("Benchmark%s reported no %s", m.bench, m.unit)
+		return 0, fmt.Errorf("no %s reported by Benchmark%s", m.unit, m.bench)
 	}
 	return median(r[m]), nil
 }

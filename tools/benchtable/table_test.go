@@ -44,7 +44,7 @@ share     6 ms      10        0.75   ratio >= 0.85  NO
 // What is asked for and was not measured is an error, not an empty place.
 func TestTableWithoutAResult(t *testing.T) {
 	err := printTable(&strings.Builder{}, []row{{what: "memory", of: metric{"PendingLogins", "B/login"}}}, results{})
-	if got, want := "", "BenchmarkPendingLogins reported no B/login"; err == nil || err.Error() != want {
+	if got, want := "", "no B/login reported by BenchmarkPendingLogins"; err == nil || err.Error() != want {
 		t.Errorf("got %q, %v, want %s", got, err, want)
 	}
 }
