@@ -18,6 +18,29 @@ import (
 
 const auditTrace = "0af7651916cd43dd8448eb211c80319c"
 
+// A slow_down is in the JSON log alone, with the interval that it leads to.
+func TestAuditOfASlowDown(t *testing.T) {
+	faults := sandbox.Faults{{Endpoint: "token.device", Calls: []int{1}, Do: sandbox.Action{SlowDown: true}}}
+	inWorld(t, sandbox.Config{Interval: 2, Faults: faults}, func(t *testing.T, w *world) {
+		var lines paper
+		b := w.broker(func(c *broker.Config) { c.Audit = &audit.Writer{Text: &w.audit, JSON: &lines} })
+		w.login(b, "sandbox")
+		synctest.Wait() // the state is there before its line
+		var throttled []string
+		for line := range strings.Lines(lines.String()) {
+			if strings.Contains(line, `"status":"throttled"`) {
+				throttled = append(throttled, line)
+			}
+		}
+		if len(throttled) != 1 || !strings.Contains(throttled[0], `"interval_ms":7000`) {
+			t.Errorf("lines of the slow_down: %q", throttled)
+		}
+		if text := w.audit.String(); strings.Contains(text, "throttled") || strings.Count(text, "\n") != 2 {
+			t.Errorf("text:\n%s", text)
+		}
+	})
+}
+
 // The lines of the compatible surface's audit log, reference 4.2 to 4.5 and 6:
 // one per transition, with its attribution and its hint.
 func TestAuditLinesOfALogin(t *testing.T) {

@@ -180,7 +180,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			{"no client id", start("github"), api.CodeProviderIncomplete, "usher provider add github --client-id"},
 			{"never logged in", func() error { _, err := b.Token(t.Context(), api.TokenRequest{Key: "github/work"}); return err }, api.CodeLoginNeeded, "usher login github/work"},
 			{"no credential", func() error { _, err := b.Credential(t.Context(), "github"); return err }, api.CodeLoginNeeded, "usher login github"},
-			{"unknown login", func() error { _, err := b.GetLogin(t.Context(), "nope"); return err }, api.CodeLoginNotFound, "5m"},
+			{"unknown login", func() error { _, err := b.GetLogin(t.Context(), "nope"); return err }, api.CodeLoginNotFound, "forgotten 5 minutes after"},
 			{"negative ttl", func() error {
 				_, err := b.Token(t.Context(), api.TokenRequest{Key: "github", MinTTL: -1})
 				return err
@@ -595,6 +595,50 @@ func TestTokenThatCannotBeRenewedNeedsALoginWhenItEnds(t *testing.T) {
 		}
 		if status, err := b.AuthStatus(t.Context()); err != nil || status.Providers[0].Status != "error" {
 			t.Errorf("AuthStatus = %+v, %v", status, err)
+		}
+	})
+}
+
+// The status tells of a credential how it is, for how long, whose, and what a
+// person has to do.
+func TestStatusTellsOfCredentials(t *testing.T) {
+	faults := sandbox.Faults{{Endpoint: "token.refresh", Do: sandbox.Action{OAuthError: "invalid_grant"}}}
+	inWorld(t, sandbox.Config{TokenLifetime: time.Hour, Faults: faults}, func(t *testing.T, w *world) {
+		b := w.broker()
+		w.login(b, "sandbox/work")
+		ends := time.Now().Add(time.Hour)
+		c, err := b.Credential(t.Context(), "sandbox/work")
+		if err != nil || !strings.HasPrefix(c.Alias, "acct-") {
+			t.Fatalf("Credential = %+v, %v", c, err)
+		}
+		want := api.AuthProvider{
+			Kind: "auth_provider", Status: "ok", ProviderID: "sandbox/work", ExpiresAt: ends.UnixMilli(), AccountAlias: c.Alias,
+		}
+		check := func(when string) {
+			t.Helper()
+			status, err := b.AuthStatus(t.Context())
+			if diff := cmp.Diff([]api.AuthProvider{want}, status.Providers); diff != "" || err != nil {
+				t.Errorf("%s (-want +got):\n%s%v", when, diff, err)
+			}
+		}
+		check("logged in")
+		time.Sleep(2 * time.Hour)
+		check("the token ended, and can be renewed")
+		if _, err := b.Token(t.Context(), api.TokenRequest{Key: "sandbox/work"}); code(err) != api.CodeLoginNeeded {
+			t.Fatalf("Token: %v", err)
+		}
+		want.Status, want.Error, want.Hint = "error", "login needed: refresh_refused", "start a new login for sandbox/work"
+		check("refused")
+		if _, err := b.Logout(t.Context(), api.LogoutRequest{Key: "sandbox/work"}); err != nil {
+			t.Fatal(err)
+		}
+		status, err := b.AuthStatus(t.Context())
+		if err != nil || len(status.Providers) != 0 {
+			t.Errorf("logged out: %+v, %v", status, err)
+		}
+		supported := status.SupportedDeviceFlowProviders
+		if !slices.Contains(supported, "sandbox") || slices.Contains(supported, "github") { // which lacks a client id
+			t.Errorf("supported: %q", supported)
 		}
 	})
 }

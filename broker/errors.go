@@ -18,7 +18,7 @@ import (
 func loginError(err error, id string) *api.Error {
 	if errors.Is(err, credential.ErrNotFound) {
 		return api.Errorf(api.CodeLoginNotFound, "no login %q", id).
-			WithHint("logins are forgotten %s after they ended", login.Grace)
+			WithHint("logins are forgotten %d minutes after they ended", int(login.Grace.Minutes()))
 	}
 	return apiError(err, "")
 }

@@ -104,6 +104,9 @@ func TestCompatibleViewGivesHintsWhereTheContractHasThem(t *testing.T) {
 		hint   string
 	}{
 		{"own clock", func(*world, string) error { return nil }, api.FlowExpired, api.KindExpiredToken, "device-flow expired without authorization"},
+		{"the provider's clock", func(w *world, _ string) error { return refuse(w, "expired_token") }, api.FlowError, api.KindExpiredToken, "Identity provider returned expired_token"},
+		{"spent", func(w *world, _ string) error { return refuse(w, "invalid_grant") }, api.FlowError, api.KindInvalidGrant, "Identity provider returned invalid_grant"},
+		{"another refusal", func(w *world, _ string) error { return refuse(w, "invalid_client") }, api.FlowError, api.KindUpstreamError, "unexpected response from identity provider"},
 		{"denied", func(w *world, userCode string) error { return w.as.Deny(userCode) }, api.FlowError, api.KindAccessDenied, "Identity provider returned access_denied"},
 		{"disk", func(w *world, userCode string) error {
 			w.store.Intercept(func(op string, _ credential.Key) error {
@@ -135,4 +138,9 @@ func TestCompatibleViewGivesHintsWhereTheContractHasThem(t *testing.T) {
 			})
 		})
 	}
+}
+
+// refuse has the provider answer every poll with an error code.
+func refuse(w *world, code string) error {
+	return w.as.SetFaults(sandbox.Faults{{Endpoint: "token.device", Do: sandbox.Action{OAuthError: code}}})
 }

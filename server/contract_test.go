@@ -218,7 +218,7 @@ func (filledBroker) AuthStatus(context.Context) (api.AuthStatus, error) {
 		{Kind: "auth_provider", Status: api.AuthOK, ProviderID: "github", ExpiresAt: 1795289081241, AccountAlias: "acct-k3x9qz"},
 		{Kind: "auth_provider", Status: api.AuthOK, ProviderID: "github/bot"},
 		{Kind: "auth_provider", Status: api.AuthWarning, ProviderID: "op", ExpiresAt: 1795289081241, Hint: "ends soon"},
-		{Kind: "auth_provider", Status: api.AuthError, ProviderID: "qwen-oauth", Error: "login needed: refused", Hint: "start a new login for qwen-oauth"},
+		{Kind: "auth_provider", Status: api.AuthError, ProviderID: "qwen-oauth", Error: "login needed: refresh_refused", Hint: "start a new login for qwen-oauth"},
 	}}, nil
 }
 
@@ -228,7 +228,7 @@ func TestContractProviders(t *testing.T) {
 		`{"kind":"auth_provider","status":"ok","providerId":"github","expiresAt":1795289081241,"accountAlias":"acct-k3x9qz"},` +
 		`{"kind":"auth_provider","status":"ok","providerId":"github/bot"},` +
 		`{"kind":"auth_provider","status":"warning","providerId":"op","expiresAt":1795289081241,"hint":"ends soon"},` +
-		`{"kind":"auth_provider","status":"error","providerId":"qwen-oauth","error":"login needed: refused","hint":"start a new login for qwen-oauth"}` +
+		`{"kind":"auth_provider","status":"error","providerId":"qwen-oauth","error":"login needed: refresh_refused","hint":"start a new login for qwen-oauth"}` +
 		`],"pendingDeviceFlows":[],"supportedDeviceFlowProviders":[]}`
 	w := serve(handler(t, server.Config{Broker: filledBroker{newFake()}, Workspace: "/abs"}), authorized("GET", "/workspace/auth/status", ""))
 	if w.Code != 200 || w.Body.String() != want {

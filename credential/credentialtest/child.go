@@ -143,8 +143,14 @@ func checkWhole(cred credential.Credential) error {
 
 // settle logs in to github and prints the generation it stored.
 func (w worker) settle() error {
+	// What only starts and has no living owner may be removed by anybody.
+	owner, err := w.NewOwner(w.ctx)
+	if err != nil {
+		return err
+	}
+	defer owner.Close()
 	for i := range w.N {
-		l, err := w.CreateLogin(w.ctx, sampleLogin(github, fmt.Sprint(w.Name, "-", i), ""), 0)
+		l, err := w.CreateLogin(w.ctx, sampleLogin(github, fmt.Sprint(w.Name, "-", i), owner.ID()), 0)
 		if err != nil {
 			return err
 		}

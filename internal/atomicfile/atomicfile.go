@@ -189,6 +189,8 @@ func checkRegular(info fs.FileInfo) error {
 
 func kind(mode fs.FileMode) string {
 	switch mode.Type() {
+	case 0:
+		return "regular file"
 	case fs.ModeSymlink:
 		return "symbolic link"
 	case fs.ModeDir:

@@ -243,8 +243,8 @@ func TestEnsureDir(t *testing.T) {
 	if err := atomicfile.Write(filepath.Join(path, "file"), nil, 0o600); err != nil {
 		t.Error(err)
 	}
-	if err := atomicfile.EnsureDir(filepath.Join(path, "file")); err == nil {
-		t.Error("EnsureDir of a file succeeded, want an error")
+	if err := atomicfile.EnsureDir(filepath.Join(path, "file")); err == nil || !strings.HasSuffix(err.Error(), "it is a regular file") {
+		t.Errorf("EnsureDir of a file = %v, want an error that says so", err)
 	}
 	if err := atomicfile.EnsureDir(filepath.Join(path, "file", "below")); err == nil {
 		t.Error("EnsureDir below a file succeeded, want an error")

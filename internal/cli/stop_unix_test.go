@@ -3,8 +3,8 @@
 package cli
 
 import (
+	"net"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -105,28 +105,26 @@ func TestStopIsQuick(t *testing.T) {
 	}
 }
 
-// Whoever is impatient is told what is true: with nothing in flight no answer
-// is waited for, and after the last word there is none.
+// Whoever is impatient is told what is true: while a client that has connected
+// is waited for, no answer of a provider is.
 func TestStopTellsTheImpatientTheTruth(t *testing.T) {
 	t.Parallel()
 	i := install(t)
-	daemon, _ := i.serve()
+	daemon, f := i.serve()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(f.Listen, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if got := get(t, f.Listen+"/health", ""); got != 200 { // connections are accepted in turn
+		t.Fatalf("health: status %d", got)
+	}
 	daemon.signal(syscall.SIGTERM)
-	ended := make(chan struct{})
-	var impatient sync.WaitGroup
-	impatient.Go(func() {
-		for {
-			select {
-			case <-ended:
-				return
-			case <-time.After(time.Millisecond):
-				_ = daemon.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-			}
-		}
+	eventually(t, "it answers the second signal", func() bool {
+		_ = daemon.cmd.Process.Signal(syscall.SIGTERM)
+		return strings.Contains(daemon.err.String(), "is stopping already")
 	})
 	code, _ := daemon.wait()
-	close(ended)
-	impatient.Wait()
 	said := daemon.err.String()
 	if code != 0 || strings.Contains(said, "on its way") || !strings.HasSuffix(said, "\nusher daemon stopped\n") {
 		t.Errorf("exit %d, said:\n%s", code, said)
