@@ -19,6 +19,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -198,6 +199,10 @@ func Node(t testing.TB) string {
 	path, err := exec.LookPath("node")
 	if err != nil {
 		t.Fatal("Node.js is not installed: run `make setup`")
+	}
+	// An older one fails later, and for reasons that are hard to read.
+	if out, err := exec.Command(path, "-p", "process.versions.node.split('.')[0] >= 22").Output(); err != nil || strings.TrimSpace(string(out)) != "true" {
+		t.Fatal("Node.js is older than 22: run `make setup`")
 	}
 	return path
 }
