@@ -49,7 +49,7 @@ func sessionEvent(e login.Event) (api.SessionEvent, bool) {
 		told.Data = flowAuthorized(flow, e.Credential)
 	case login.Denied, login.Expired, login.Failed:
 		told.Type = api.SessionFlowFailed
-		told.Data = api.FlowFailedData{DeviceFlowID: flow.DeviceFlowID, ErrorKind: flow.ErrorKind, Hint: failureHint(flow)}
+		told.Data = api.FlowFailedData{DeviceFlowID: flow.DeviceFlowID, ErrorKind: flow.ErrorKind, Hint: flow.Hint}
 	case login.Cancelled:
 		told.Type = api.SessionFlowCancelled
 		told.Data = api.FlowCancelledData{DeviceFlowID: flow.DeviceFlowID}
@@ -66,17 +66,4 @@ func flowAuthorized(flow api.DeviceFlow, c *credential.Credential) api.FlowAutho
 		data.ExpiresAt, data.AccountAlias = millis(c.ExpiresAt()), c.Alias
 	}
 	return data
-}
-
-// failureHint is what a stream says about a failed login. The contract has
-// words for the daemon's own clock and disk that only streams show.
-func failureHint(flow api.DeviceFlow) string {
-	switch {
-	case flow.Status == api.FlowExpired:
-		return hintFlowExpired
-	case flow.ErrorKind == api.KindPersistFailed:
-		return hintPersistFailed
-	default:
-		return flow.Hint
-	}
 }
