@@ -11,7 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # A compiler without the C library's headers is no use to cgo.
 has_compiler() {
-	printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | gcc -x c - -o /dev/null 2>/dev/null
+	# Not by a pipe: a compiler that ends before it reads would fail printf.
+	gcc -x c - -o /dev/null 2>/dev/null <<<$'#include <stdlib.h>\nint main(void) { return 0; }'
 }
 
 # missing_packages prints the Debian packages of what is not there.
