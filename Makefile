@@ -12,7 +12,7 @@ GO ?= go
 MODULES := tools . e2e
 PLATFORMS := linux darwin windows
 # The tags of variants that only tests build.
-VARIANTS := failpoint,leakcanary,nowinner
+VARIANTS := failpoint,leakcanary,nowinner,weakrefresh
 STATICCHECK := $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
 # One recipe at a time: the summary of the tests must be the last line.

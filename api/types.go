@@ -99,6 +99,10 @@ type StartLogin struct {
 	RedirectURI string `json:"redirect_uri,omitempty"`
 	// Scopes replaces the provider's configured scopes; empty keeps them.
 	Scopes []string `json:"scopes,omitempty"`
+	// ShareWith names the tool whose own credential file is kept in step with
+	// this credential: "qwen", or "none". Empty leaves it as it was, or as the
+	// provider's configuration says.
+	ShareWith string `json:"share_with,omitempty"`
 	// Origin says who asks, as user@host; the daemon fills it for its own user.
 	Origin string `json:"origin,omitempty"`
 
@@ -149,6 +153,8 @@ type Credential struct {
 	Generation  uint64    `json:"generation"`
 	// NeedsLoginBy is when a person will be needed, where that is known.
 	NeedsLoginBy time.Time `json:"needs_login_by,omitzero"`
+	// ShareWith names the tool that keeps the same tokens in a file of its own.
+	ShareWith string `json:"share_with,omitempty"`
 }
 
 // Token is an access token, where the token is what was asked for.
@@ -233,7 +239,9 @@ const (
 	EventCredentialNeedsLogin     = "credential.needs_login"
 	EventCredentialAccountChanged = "credential.account_changed"
 	EventCredentialRemoved        = "credential.removed"
-	EventStreamResync             = "stream.resync"
+	// The tool that shares the credential had removed its file, and has it back.
+	EventCredentialShareRestored = "credential.share_restored"
+	EventStreamResync            = "stream.resync"
 )
 
 // Event is one thing that happened. It holds no secret, user code or link.

@@ -49,6 +49,18 @@ type Instant struct {
 	BootID string
 }
 
+// Share says that another tool keeps the same tokens in a file of its own, and
+// refreshes them as well. The zero Share is that of credentials that are ours
+// alone.
+type Share struct {
+	// Tool names the other tool, as package share knows it; empty for none.
+	Tool string
+	// Seen is the digest of the refresh token that the tool's file held when it
+	// was last read or written, empty if it held none: a file with another one,
+	// that is not the credential's own, was changed by the tool.
+	Seen string
+}
+
 // Credential is one stored credential. Values are copied freely; slices in it
 // are never written after it was stored.
 type Credential struct {
@@ -89,6 +101,8 @@ type Credential struct {
 	RefreshExpiresAt time.Time
 	// RefreshedAt is the last refresh that succeeded; zero before the first.
 	RefreshedAt time.Time
+	// Share is set while the tokens are shared with another tool.
+	Share Share
 	// HoldOffUntil bars a further rotation until then, after a crash may have
 	// left a refresh request travelling; zero for none.
 	HoldOffUntil time.Time
@@ -115,5 +129,5 @@ func (c Credential) Equal(o Credential) bool {
 		c.Received.Wall.Equal(o.Received.Wall) && c.Received.Boot == o.Received.Boot &&
 		c.Received.BootID == o.Received.BootID && c.Lifetime == o.Lifetime &&
 		c.RefreshExpiresAt.Equal(o.RefreshExpiresAt) && c.RefreshedAt.Equal(o.RefreshedAt) &&
-		c.HoldOffUntil.Equal(o.HoldOffUntil)
+		c.Share == o.Share && c.HoldOffUntil.Equal(o.HoldOffUntil)
 }

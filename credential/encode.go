@@ -65,6 +65,8 @@ type storedCredential struct {
 	RefreshExpiresAt time.Time       `json:"refresh_expires_at,omitzero"`
 	RefreshedAt      time.Time       `json:"refreshed_at,omitzero"`
 	HoldOffUntil     time.Time       `json:"hold_off_until,omitzero"`
+	ShareWith        string          `json:"share_with,omitempty"`
+	ShareSeen        string          `json:"share_seen,omitempty"`
 }
 
 // Tombstone is what remains of a deleted credential: enough to keep its
@@ -158,6 +160,7 @@ func storeCredential(c Credential) (storedCredential, error) {
 		TokenType: c.TokenType, Scopes: c.Scopes, ResourceURL: c.ResourceURL, Extra: extra, Alias: c.Alias,
 		Received: storedInstant(c.Received), Lifetime: c.Lifetime,
 		RefreshExpiresAt: c.RefreshExpiresAt, RefreshedAt: c.RefreshedAt, HoldOffUntil: c.HoldOffUntil,
+		ShareWith: c.Share.Tool, ShareSeen: c.Share.Seen,
 	}, nil
 }
 
@@ -173,6 +176,7 @@ func (s *storedCredential) load() (*Credential, error) {
 		TokenType: s.TokenType, Scopes: s.Scopes, ResourceURL: s.ResourceURL, Extra: secret.New(string(s.Extra)), Alias: s.Alias,
 		Received: Instant(s.Received), Lifetime: s.Lifetime,
 		RefreshExpiresAt: s.RefreshExpiresAt, RefreshedAt: s.RefreshedAt, HoldOffUntil: s.HoldOffUntil,
+		Share: Share{Tool: s.ShareWith, Seen: s.ShareSeen},
 	}, nil
 }
 

@@ -36,6 +36,7 @@ type storedLogin struct {
 	Initiator     string               `json:"initiator,omitempty"`
 	Origin        string               `json:"origin,omitempty"`
 	Trace         string               `json:"trace,omitempty"`
+	ShareWith     string               `json:"share_with,omitempty"`
 	Owner         string               `json:"owner,omitempty"`
 	CreatedAt     time.Time            `json:"created_at"`
 	ExpiresAt     time.Time            `json:"expires_at,omitzero"`
@@ -56,7 +57,7 @@ func EncodeLogin(l Login) ([]byte, error) {
 	s := storedLogin{
 		V: storedVersion, ID: l.ID, Provider: l.Key.Provider, Account: l.Key.Account,
 		Version: l.Version, Method: l.Method, Status: l.Status(), Binding: storeBinding(l.Binding),
-		Scopes: l.Scopes, Initiator: l.Initiator, Origin: l.Origin, Trace: l.Trace, Owner: l.Owner,
+		Scopes: l.Scopes, Initiator: l.Initiator, Origin: l.Origin, ShareWith: l.ShareWith, Trace: l.Trace, Owner: l.Owner,
 		CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt, Interval: l.Interval, Superseded: l.Superseded,
 	}
 	if !ofMethod(l.Method, l.State) {
@@ -126,7 +127,7 @@ func DecodeLogin(data []byte) (Login, error) {
 	}
 	return Login{
 		ID: s.ID, Key: key, Version: s.Version, Method: s.Method,
-		Binding: s.Binding.load(), Scopes: s.Scopes, Initiator: s.Initiator, Origin: s.Origin, Trace: s.Trace,
+		Binding: s.Binding.load(), Scopes: s.Scopes, Initiator: s.Initiator, Origin: s.Origin, ShareWith: s.ShareWith, Trace: s.Trace,
 		Owner: s.Owner, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Interval: s.Interval,
 		Superseded: s.Superseded, State: state,
 	}, nil

@@ -31,6 +31,10 @@ type Login struct {
 	// Origin says who asked, for the person who approves: "user@host".
 	Origin string
 
+	// ShareWith names the tool that the credential will be shared with; see
+	// [Share].
+	ShareWith string
+
 	// Trace is the trace id under which the audit log shows the login.
 	Trace string
 

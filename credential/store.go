@@ -82,6 +82,12 @@ type Store interface {
 	// their versions, and leaves no secret of the credential behind.
 	Delete(ctx context.Context, key Key, ifGeneration uint64) error
 
+	// Orphans returns the answers that earlier commits kept aside and that
+	// belong to no credential any more, because of a logout or a newer login:
+	// their tokens are to be revoked, and the orphans discarded. What a living
+	// rotation still deals with is not among them.
+	Orphans(ctx context.Context) ([]Orphan, error)
+
 	// NewOwner makes an owner: an identity for logins that is alive exactly as
 	// long as it is not closed and its process lives.
 	NewOwner(ctx context.Context) (Owner, error)
@@ -164,6 +170,14 @@ type Owner interface {
 	Close() error
 }
 
+// Orphan is an answer of a provider that no credential can use; see
+// [Store.Orphans].
+type Orphan struct {
+	Credential Credential
+	// Discard removes it durably. It may be called more than once.
+	Discard func(ctx context.Context) error
+}
+
 // Rotation is a held rotation lock: the right to spend a refresh token. The
 // steps are called in order: Reserve, MaySend, then Commit or Salvage, and
 // always Release. A Rotation is used by one goroutine.
@@ -190,6 +204,11 @@ type Rotation interface {
 	// Salvage durably keeps raw, an answer that could not be understood but
 	// may hold a token.
 	Salvage(ctx context.Context, raw secret.String) error
+	// Candidates returns what else the store holds of Record's grant with a
+	// refresh token that is not Record's and may be newer, the newest first:
+	// the previous generation where it counts more, and what was kept aside.
+	// It is asked after a refusal, before a login is said to be needed.
+	Candidates(ctx context.Context) ([]Credential, error)
 	// Discard removes what a superseded Commit kept aside, after its token was
 	// revoked.
 	Discard(ctx context.Context) error

@@ -12,6 +12,7 @@ import (
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/oauth"
 	"github.com/usherauth/usher/secret"
+	"github.com/usherauth/usher/share"
 )
 
 // Renewer makes exactly one attempt to renew c and never retries by itself;
@@ -35,6 +36,12 @@ type Config struct {
 	// Renewers renew credentials by kind, without need of a refresh token.
 	// [credential.Refreshable] is built in and may be replaced.
 	Renewers map[credential.Kind]Renewer
+	// KeepAlive is how long a refresh token of c lives unused, as far as that
+	// is known of the provider; 0 or nil for unknown. See [Manager.Tend].
+	KeepAlive func(c credential.Credential) time.Duration
+	// Share opens the file of a tool that a credential is shared with; nil
+	// means that of this process's environment.
+	Share func(tool string) (*share.File, error)
 	// Clock judges validity; nil means [SystemClock].
 	Clock Clock
 	// Observe, unless nil, is told what rotations did, after it is durable and
@@ -64,7 +71,45 @@ const (
 	// Superseded: a logout or new login overtook a rotation, whose token was
 	// revoked; Err, unless nil, is why that did not work.
 	Superseded EventType = "superseded"
+	// Unstored: a refreshed token could not be stored yet; Err says why. It is
+	// told at once, not at the end of the rotation.
+	Unstored EventType = "unstored"
+	// ShareRestored: the tool that shares the credential had removed its file,
+	// and has it back.
+	ShareRestored EventType = "share_restored"
+	// ShareFailed: the file of the tool that shares the credential could not be
+	// read or written; Err says why.
+	ShareFailed EventType = "share_failed"
+	// Finished: a rotation has ended; Report says how. It is the last event of
+	// each rotation.
+	Finished EventType = "finished"
 )
+
+// Result is how a rotation ended.
+type Result string
+
+// The results of a rotation.
+const (
+	ResultRefreshed  Result = "refreshed"  // a new token is stored
+	ResultAdopted    Result = "adopted"    // somebody else was faster
+	ResultRefused    Result = "refused"    // the provider refused: a login is needed
+	ResultSuperseded Result = "superseded" // overtaken by a logout or a login
+	ResultProvider   Result = "provider"   // the provider could not be asked, or gave no answer to go by
+	ResultStore      Result = "store"      // the store failed
+	ResultBusy       Result = "busy"       // the lock was not to be had
+)
+
+// Report is what a rotation that has ended was like.
+type Report struct {
+	Result Result
+	// Requests is how often the refresh token was sent; Ambiguous, how many of
+	// those have an unknown outcome.
+	Requests, Ambiguous int
+	// LockWait is the wait for the rotation lock, Took the whole time.
+	LockWait, Took time.Duration
+	// Recovered: an earlier rotation had been interrupted.
+	Recovered bool
+}
 
 // Event is one thing that happened in a rotation.
 type Event struct {
@@ -72,6 +117,7 @@ type Event struct {
 	// Credential is as stored after it; for Removed its Key alone.
 	Credential credential.Credential
 	Err        error
+	Report     Report // of Finished
 }
 
 // Manager hands out and renews the tokens of one store. It is safe for
@@ -123,6 +169,20 @@ func (m *Manager) Forget(key credential.Key) {
 		e.forget()
 	}
 }
+
+// Tend keeps c, a stored credential, ready for those who will ask: it renews it
+// in the background when that is due, and an unused one before its refresh
+// token ends. A daemon calls it for every stored credential once a second; it
+// returns at once.
+func (m *Manager) Tend(c credential.Credential) {}
+
+// Sync brings the file of the tool that key is shared with in step, after a
+// login that this process has stored; nothing for a key that is not shared.
+func (m *Manager) Sync(ctx context.Context, key credential.Key) error { return nil }
+
+// Unshare removes c's tokens from the file of the tool that c was shared with,
+// after a logout; what is not c's stays.
+func (m *Manager) Unshare(ctx context.Context, c credential.Credential) error { return nil }
 
 // Close stops the manager. It waits for rotations until their tokens are stored
 // or ctx ends, and then gives up storing; those that wait for another process's

@@ -26,7 +26,7 @@ const (
 func (r *rotation) renewed(c credential.Credential) credential.Credential {
 	next := merge(c, r.answer, r.received)
 	if r.lost {
-		next.HoldOffUntil = r.received.Wall.Add(holdOff(next.Lifetime))
+		next.HoldOffUntil = r.received.Wall.Add(holdOffAfter(next.Lifetime))
 	}
 	return next
 }

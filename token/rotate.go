@@ -169,7 +169,7 @@ func (r *rotation) lock() step {
 }
 
 func (r *rotation) reread() step {
-	r.record = r.held.Record()
+	r.record = r.read()
 	if r.record.Generation != r.seen {
 		r.event(Adopted, r.record, nil)
 	}

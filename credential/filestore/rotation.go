@@ -45,7 +45,7 @@ func (s *Store) BeginRotation(ctx context.Context, key credential.Key, seen uint
 	} else if now.cred == nil {
 		return nil, notFound(key)
 	}
-	lock, err := filelock.Acquire(ctx, f.file("lock"))
+	lock, err := lockRotation(ctx, f.file("lock"))
 	if err != nil {
 		return nil, failure("waiting for a rotation", f.path, err)
 	}
@@ -250,3 +250,5 @@ func (r *rotation) Release(unspent bool) error {
 	r.lock = nil
 	return errors.Join(errs...)
 }
+
+func (r *rotation) Candidates(ctx context.Context) ([]credential.Credential, error) { return nil, nil }

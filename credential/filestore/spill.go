@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -155,3 +156,6 @@ func (f folder) clearSpill() error {
 	}
 	return failure("removing answers kept aside", f.spill(), errors.Join(errs...))
 }
+
+// Orphans implements [credential.Store].
+func (s *Store) Orphans(ctx context.Context) ([]credential.Orphan, error) { return nil, nil }

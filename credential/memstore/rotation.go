@@ -204,3 +204,8 @@ func (r *rotation) Release(unspent bool) error {
 	<-r.slot.rotation
 	return nil
 }
+
+// Orphans implements [credential.Store].
+func (s *Store) Orphans(ctx context.Context) ([]credential.Orphan, error) { return nil, nil }
+
+func (r *rotation) Candidates(ctx context.Context) ([]credential.Credential, error) { return nil, nil }

@@ -55,6 +55,7 @@ var layers = map[string]int{
 	"credential/sealed":         3,
 	"oauth2adapter":             3,
 	"session":                   3,
+	"share":                     3,
 
 	".":               2,
 	"credential":      2,
@@ -80,6 +81,7 @@ var layers = map[string]int{
 	"internal/failpoint":  0,
 	"internal/conffile":   0,
 	"internal/ring":       0,
+	"internal/promtext":   0,
 }
 
 // narrow names packages that may import even less than their row allows. The
