@@ -1,61 +1,17 @@
 package sandbox
 
 import (
-	"bytes"
-	"embed"
+	_ "embed" // for the style sheet
 	"errors"
-	"fmt"
-	"html/template"
 	"net/http"
 	"net/url"
 	"time"
 )
 
-//go:embed pages
-var pageFiles embed.FS
+//go:embed sandbox.css
+var styleSheet []byte
 
 const stylePath = "/assets/sandbox.css"
-
-// The pages need no script and carry none.
-var pageNames = []string{"enter", "decide", "message"}
-
-func parsePages() (map[string]*template.Template, error) {
-	pages := map[string]*template.Template{}
-	for _, name := range pageNames {
-		t, err := template.ParseFS(pageFiles, "pages/layout.html", "pages/"+name+".html")
-		if err != nil {
-			return nil, fmt.Errorf("parsing page %s: %w", name, err)
-		}
-		pages[name] = t
-	}
-	return pages, nil
-}
-
-// enterView is the page that asks for a user code.
-type enterView struct {
-	Style, Action string
-	Problem       string
-}
-
-// decideView is the page that asks for a decision.
-type decideView struct {
-	Style, Action string
-	UserCode      string // device grant only
-	Client        string
-	Subject       string
-	Scopes        []scopeView
-	Started       *startContext
-	Return        string // authorization code grant only: where the browser goes next
-	Hidden        []field
-}
-
-type field struct{ Name, Value string }
-
-// scopeView is a scope and what it means, if that is known.
-type scopeView struct{ Name, Meaning string }
-
-// messageView is a page with nothing left to do.
-type messageView struct{ Style, Title, Text string }
 
 // page is where a person enters or confirms a user code and decides (RFC 8628
 // section 3.3). A GET only ever looks; a POST decides.
@@ -137,16 +93,16 @@ func (s *Server) consentPage(c *call, req authorizationRequest) answer {
 }
 
 func (s *Server) decisionPage(c *call, view decideView) answer {
-	view.Style, view.Subject = s.path(stylePath), s.cfg.subject()
-	return s.render(c, http.StatusOK, "decide", view)
+	view.Subject = s.cfg.subject()
+	return s.render(c, http.StatusOK, view)
 }
 
 func (s *Server) enterPage(c *call, status int, problem string) answer {
-	return s.render(c, status, "enter", enterView{s.path(stylePath), s.path(s.dialect.pagePath), problem})
+	return s.render(c, status, enterView{s.path(s.dialect.pagePath), problem})
 }
 
 func (s *Server) message(c *call, status int, title, text string) answer {
-	return s.render(c, status, "message", messageView{s.path(stylePath), title, text})
+	return s.render(c, status, messageView{title, text})
 }
 
 func (s *Server) foreignForm(c *call) answer {
@@ -158,12 +114,11 @@ func (s *Server) foreignForm(c *call) answer {
 // form-action so that a source can be added.
 const contentPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 
-func (s *Server) render(c *call, status int, name string, view any) answer {
-	var body bytes.Buffer
-	if err := s.pages[name].ExecuteTemplate(&body, "layout", view); err != nil {
-		panic("sandbox: internal error: page " + name + ": " + err.Error())
-	}
-	a := noStore(answer{status: status, body: body.Bytes()}).typed("text/html; charset=utf-8").
+func (s *Server) render(c *call, status int, v view) answer {
+	var content markup
+	v.write(&content)
+	body := content.wrap(s.path(stylePath), v.title())
+	a := noStore(answer{status: status, body: body}).typed("text/html; charset=utf-8").
 		with("Content-Security-Policy", contentPolicy).
 		with("X-Content-Type-Options", "nosniff").
 		with("X-Frame-Options", "DENY").
@@ -176,11 +131,7 @@ func (s *Server) render(c *call, status int, name string, view any) answer {
 }
 
 func (s *Server) style() answer {
-	body, err := pageFiles.ReadFile("pages/sandbox.css")
-	if err != nil {
-		panic("sandbox: internal error: " + err.Error()) // it is embedded
-	}
-	return answer{status: http.StatusOK, body: body}.typed("text/css; charset=utf-8").
+	return answer{status: http.StatusOK, body: styleSheet}.typed("text/css; charset=utf-8").
 		with("X-Content-Type-Options", "nosniff").with("Cache-Control", "max-age=300")
 }
 

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -17,7 +16,6 @@ type Server struct {
 	dialect  dialect
 	clients  map[string]Client // client id -> client; empty: any public client
 	routes   map[string]route  // path below the issuer's -> route
-	pages    map[string]*template.Template
 	key      signingKey
 	formKey  []byte // authenticates the pages' forms
 	log      *slog.Logger
@@ -48,12 +46,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := parsePages()
-	if err != nil {
-		return nil, err
-	}
 	s := &Server{
-		cfg: cfg, dialect: d, key: key, pages: pages,
+		cfg: cfg, dialect: d, key: key,
 		clients: map[string]Client{},
 		formKey: []byte(randomText()),
 		log:     cfg.Log,

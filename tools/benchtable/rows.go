@@ -48,6 +48,13 @@ var benchmarks = []benchmark{
 		{what: "start to the first /health, median", of: metric{"DaemonStart", "ms-median"}, atMost: 25},
 		{what: "start to the first /health, best", of: metric{"DaemonStart", "ms-best"}, atMost: 25},
 	}},
+	{"", "./internal/cli", "BenchmarkTokenCommand", "1x", 3, []row{
+		{what: "usher token, the whole process, median", of: metric{"TokenCommand", "usher-ms"}, baseline: metric{"TokenCommand", "empty-ms"}},
+		{what: "usher token, times an empty program", of: metric{"TokenCommand", "usher-x"}, atMost: 2},
+		{what: "a program that links net/http, times an empty one", of: metric{"TokenCommand", "nethttp-x"}},
+		{what: "one with cobra and TOML besides, times an empty one", of: metric{"TokenCommand", "cobra-x"}},
+		{what: "usher token, peak resident", of: metric{"TokenCommand", "usher-peak-MiB"}, atMost: 8},
+	}},
 	{"e2e", ".", "BenchmarkDaemonIdle", "3x", 1, []row{
 		{what: "idle daemon, resident, worst", of: metric{"DaemonIdle", "MB-resident"}, atMost: 20},
 	}},
