@@ -7,14 +7,14 @@
 package share
 
 import (
-	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/secret"
 )
 
@@ -43,84 +43,22 @@ var (
 	ErrBusy = errors.New("the other tool is refreshing the token")
 )
 
-// Digest is how a refresh token is recognised without being kept; "" for none.
-func Digest(token secret.String) string { panic("not implemented") }
-
-// File is the credential file of a tool. It keeps no state and is safe for
-// concurrent use.
-type File struct {
-	path string
-}
-
-// Open names the file of a tool, which need not exist. getenv is os.Getenv but
-// in tests.
-func Open(tool string, getenv func(string) string) (*File, error) {
-	return nil, errors.New("not implemented")
-}
-
-// Path is where the file is.
-func (f *File) Path() string { return f.path }
-
-// Stamp changes whenever the file does; "" while it is missing. It costs one
-// lstat.
-func (f *File) Stamp() (string, error) { return "", errors.New("not implemented") }
-
-// Read reads the file without a lock. A missing one is fs.ErrNotExist, one that
-// the tool would not accept [ErrInvalid].
-func (f *File) Read() (Contents, error) { return Contents{}, errors.New("not implemented") }
-
 // Contents is what a tool's file says.
 type Contents struct {
 	AccessToken  secret.String
 	RefreshToken secret.String
 	TokenType    string
-	ResourceURL  string
+	// ResourceURL is where API calls go; empty if the file does not say.
+	ResourceURL string
 	// ExpiresAt is the end of the access token.
 	ExpiresAt time.Time
 }
 
-// Lock is the tool's own lock, held. It is kept fresh until Release, so that
-// the tool does not think it stale.
-type Lock struct{}
-
-// Lock takes the tool's lock, waiting as long as ctx allows; [ErrBusy] then.
-// The caller holds our own rotation lock.
-func (f *File) Lock(ctx context.Context) (*Lock, error) { return nil, errors.New("not implemented") }
-
-// Read is [File.Read] under the lock; Write compares with what it saw.
-func (l *Lock) Read() (Contents, error) { return Contents{}, errors.New("not implemented") }
-
-// Write makes the file hold c's tokens, durably, with what else stands in it.
-// [ErrChanged] if its refresh token is not the one that Read saw any more.
-func (l *Lock) Write(c credential.Credential) error { return errors.New("not implemented") }
-
-// Remove deletes the file, durably; ErrChanged as in Write.
-func (l *Lock) Remove() error { return errors.New("not implemented") }
-
-// Release gives the lock back, unless it has become somebody else's.
-func (l *Lock) Release() error { return nil }
-
-// Relation is how a tool's file stands to a credential.
-type Relation int
-
-// The relations.
-const (
-	// Missing: there is no file, or none that the tool accepts: ours is to be
-	// written.
-	Missing Relation = iota
-	// Same: the file holds the credential's refresh token.
-	Same
-	// Ours: the tool has not changed the file since we saw it: the credential
-	// is newer.
-	Ours
-	// Theirs: the tool has changed the file: its token is newer.
-	Theirs
-)
-
-// Compare tells how found, read with err, stands to c.
-func Compare(c credential.Credential, found Contents, err error) Relation { panic("not implemented") }
-
-// Adopt is c with the tokens that the tool got, received now.
-func Adopt(c credential.Credential, found Contents, now credential.Instant) credential.Credential {
-	panic("not implemented")
+// Digest is how a refresh token is recognised without being kept; "" for none.
+func Digest(token secret.String) string {
+	if token.IsZero() {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(token.Reveal()))
+	return hex.EncodeToString(sum[:])
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the machine ready for `make test`: a C compiler for the race detector,
 # strace for the tests that watch system calls, curl for the commands of the
-# documents, and the npm packages of e2e/ by their lock file, among them a
+# documents, and the npm packages of e2e/ by their lock files, among them a
 # Node.js 22 where the machine's own is older.
 #
 # As root it installs what is missing with apt-get. Otherwise it names what is
@@ -48,27 +48,38 @@ install_packages() {
 
 # npm writes node_modules/.package-lock.json last, so its age tells whether the
 # folder belongs to the lock file of today.
+is_installed() {
+	[ node_modules/.package-lock.json -nt package-lock.json ] && [ node_modules/.package-lock.json -nt package.json ]
+}
+
+# Nothing in the lock files needs a script at installation.
+install_by_lock_file() {
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error "$@" >&2
+	touch node_modules/.package-lock.json
+}
+
 install_node_modules() {
-	local done=node_modules/.package-lock.json node=optional
 	cd e2e
 	# Node.js 22 itself is an optional dependency: 120 MB that a machine with a
 	# new one does without.
-	if node_is_new; then node=omit; fi
-	if [ "$done" -nt package-lock.json ] && [ "$done" -nt package.json ]; then
-		if [ "$node" = omit ] || [ -x node_modules/.bin/node ]; then return 0; fi
+	if node_is_new; then
+		is_installed || install_by_lock_file --omit=optional
+		return
 	fi
-	# Nothing in the lock file needs a script at installation.
-	if [ "$node" = omit ]; then
-		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --omit=optional >&2
-	else
-		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
-	fi
-	touch "$done"
-	[ "$node" = omit ] || node_modules/.bin/node --version >/dev/null || {
+	if is_installed && [ -x node_modules/.bin/node ]; then return; fi
+	install_by_lock_file
+	node_modules/.bin/node --version >/dev/null || {
 		echo "setup: this machine has Node.js $(node --version), e2e/ needs 22.12 or newer, and npm has none for this platform" >&2
 		return 1
 	}
 }
 
+# What qwen-code offers optionally is larger than itself, and compiled.
+install_qwen_code() {
+	cd e2e/qwencode
+	is_installed || install_by_lock_file --omit=optional
+}
+
 install_packages
-install_node_modules
+(install_node_modules)
+(install_qwen_code)

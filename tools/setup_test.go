@@ -28,8 +28,10 @@ func newMachine(t *testing.T) *machine {
 		t.Fatal(err)
 	}
 	m.write(filepath.Join(m.tree, "tools", "setup.sh"), string(script))
-	m.write(filepath.Join(m.tree, "e2e", "package.json"), "{}")
-	m.write(filepath.Join(m.tree, "e2e", "package-lock.json"), "{}")
+	for _, folder := range []string{"e2e", "e2e/qwencode"} {
+		m.write(filepath.Join(m.tree, folder, "package.json"), "{}")
+		m.write(filepath.Join(m.tree, folder, "package-lock.json"), "{}")
+	}
 	for _, name := range []string{"bash", "dirname", "xargs", "touch", "echo", "mkdir", "ln"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
@@ -46,7 +48,7 @@ func newMachine(t *testing.T) *machine {
 	m.stub("strace", "exit 0")
 	m.stub("curl", "exit 0")
 	m.stub("node", "exit 0") // as it says of itself: new enough
-	m.stub("npm", `echo "npm $*" >>"$LOG"; mkdir -p node_modules/.bin; case "$*" in *--omit=optional*) ;; *) ln -sf "$(command -v bash)" node_modules/.bin/node ;; esac`)
+	m.stub("npm", `echo "npm $*" >>"$LOG"; echo "${PWD##*/}: ${*:6}" >>"$LOG.installed"; mkdir -p node_modules/.bin; case "$*" in *--omit=optional*) ;; *) ln -sf "$(command -v bash)" node_modules/.bin/node ;; esac`)
 	m.stub("id", "echo 1000")
 	return m
 }
@@ -82,6 +84,12 @@ func (m *machine) setup() (stderr, calls string, err error) {
 	err = cmd.Run()
 	log, _ := os.ReadFile(m.log)
 	return buf.String(), string(log), err
+}
+
+// installed is which folders npm was called in, with what beside the usual.
+func (m *machine) installed() string {
+	text, _ := os.ReadFile(m.log + ".installed")
+	return string(text)
 }
 
 func TestSetupNamesWhatIsMissing(t *testing.T) {
@@ -133,10 +141,11 @@ func TestSetupOfNodeModules(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, stderr)
 		}
-		if got := strings.Count(calls, "npm ci"); got != 1 || !strings.Contains(calls, "--omit=optional") {
-			t.Errorf("calls: %q", calls)
+		want := "e2e: --omit=optional\nqwencode: --omit=optional\n"
+		if got := m.installed(); got != want {
+			t.Errorf("installed %q, want %q; calls: %q", got, want, calls)
 		}
-		if _, calls, _ = m.setup(); strings.Count(calls, "npm ci") != 1 {
+		if _, calls, _ = m.setup(); strings.Count(calls, "npm ci") != 2 {
 			t.Errorf("a second run installed again: %q", calls)
 		}
 	})
@@ -147,8 +156,12 @@ func TestSetupOfNodeModules(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, stderr)
 		}
-		if !strings.Contains(calls, "npm ci") || strings.Contains(calls, "--omit") {
-			t.Errorf("calls: %q", calls)
+		want := "e2e: \nqwencode: --omit=optional\n"
+		if got := m.installed(); got != want {
+			t.Errorf("installed %q, want %q; calls: %q", got, want, calls)
+		}
+		if _, calls, _ = m.setup(); strings.Count(calls, "npm ci") != 2 {
+			t.Errorf("a second run installed again: %q", calls)
 		}
 	})
 	t.Run("an old node with none to be had fails", func(t *testing.T) {
