@@ -38,6 +38,9 @@ const (
 	CauseNoRefreshToken Cause = "no_refresh_token"
 	// CauseProviderChanged: issuer or client id of the configuration no longer match the binding.
 	CauseProviderChanged Cause = "provider_changed"
+	// CauseAnswerLost: the provider refuses the newest refresh token that arrived,
+	// after an answer that may have held a newer one was lost.
+	CauseAnswerLost Cause = "answer_lost"
 )
 
 // Instant is a moment on two clocks. Wall time survives restarts but can be
@@ -106,6 +109,11 @@ type Credential struct {
 	// HoldOffUntil bars a further rotation until then, after a crash may have
 	// left a refresh request travelling; zero for none.
 	HoldOffUntil time.Time
+
+	// Unknown is the JSON object of what a later version of usher stored with
+	// the credential and this one does not understand: it is kept for as long
+	// as the login lasts. Empty if there is nothing.
+	Unknown secret.String
 }
 
 // ExpiresAt is the wall time at which the access token ends, or the zero time
@@ -129,5 +137,5 @@ func (c Credential) Equal(o Credential) bool {
 		c.Received.Wall.Equal(o.Received.Wall) && c.Received.Boot == o.Received.Boot &&
 		c.Received.BootID == o.Received.BootID && c.Lifetime == o.Lifetime &&
 		c.RefreshExpiresAt.Equal(o.RefreshExpiresAt) && c.RefreshedAt.Equal(o.RefreshedAt) &&
-		c.Share == o.Share && c.HoldOffUntil.Equal(o.HoldOffUntil)
+		c.Share == o.Share && c.HoldOffUntil.Equal(o.HoldOffUntil) && c.Unknown.Equal(o.Unknown)
 }

@@ -12,7 +12,8 @@ import (
 
 // The stored forms. They alone carry secrets in the clear, which is why they
 // are separate types: a Credential or Login handed to a JSON encoder shows
-// none. Fields are only ever added; unknown ones are ignored on reading.
+// none. Fields are only ever added; those of a credential that this version does
+// not know are kept, other unknown ones are ignored on reading.
 
 const storedVersion = 1
 
@@ -67,10 +68,12 @@ type storedCredential struct {
 	HoldOffUntil     time.Time       `json:"hold_off_until,omitzero"`
 	ShareWith        string          `json:"share_with,omitempty"`
 	ShareSeen        string          `json:"share_seen,omitempty"`
+	unknown          json.RawMessage // an object, or nil
 }
 
 // Tombstone is what remains of a deleted credential: enough to keep its
-// generation from going back and to recognise a late write of its grant.
+// generation from going back and to recognise a late write of its grant. One of
+// generation 0 says that nothing was ever stored.
 type Tombstone struct {
 	Key        Key
 	Grant      string
@@ -106,11 +109,11 @@ func Decode(data []byte) (*Credential, *Tombstone, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("decoding credential: %w", err)
 	}
-	if s.Generation == 0 {
-		return nil, nil, fmt.Errorf("decoding credential %s: no generation", key)
-	}
 	if s.Deleted {
 		return nil, &Tombstone{Key: key, Grant: s.Grant, Generation: s.Generation}, nil
+	}
+	if s.Generation == 0 {
+		return nil, nil, fmt.Errorf("decoding credential %s: no generation", key)
 	}
 	c, err := s.load()
 	if err != nil {
@@ -145,12 +148,13 @@ func (s *storedCredential) key() (Key, error) {
 }
 
 func storeCredential(c Credential) (storedCredential, error) {
-	var extra json.RawMessage
-	if !c.Extra.IsZero() {
-		extra = json.RawMessage(c.Extra.Reveal())
-		if !json.Valid(extra) {
-			return storedCredential{}, fmt.Errorf("encoding credential %s: Extra is not JSON", c.Key)
-		}
+	extra, err := rawJSON(c.Extra)
+	if err != nil {
+		return storedCredential{}, fmt.Errorf("encoding credential %s: Extra: %w", c.Key, err)
+	}
+	unknown, err := rawJSON(c.Unknown)
+	if err != nil {
+		return storedCredential{}, fmt.Errorf("encoding credential %s: Unknown: %w", c.Key, err)
 	}
 	return storedCredential{
 		Version: storedVersion, Provider: c.Key.Provider, Account: c.Key.Account,
@@ -160,8 +164,20 @@ func storeCredential(c Credential) (storedCredential, error) {
 		TokenType: c.TokenType, Scopes: c.Scopes, ResourceURL: c.ResourceURL, Extra: extra, Alias: c.Alias,
 		Received: storedInstant(c.Received), Lifetime: c.Lifetime,
 		RefreshExpiresAt: c.RefreshExpiresAt, RefreshedAt: c.RefreshedAt, HoldOffUntil: c.HoldOffUntil,
-		ShareWith: c.Share.Tool, ShareSeen: c.Share.Seen,
+		ShareWith: c.Share.Tool, ShareSeen: c.Share.Seen, unknown: unknown,
 	}, nil
+}
+
+// rawJSON is s as it is, nil if it is empty.
+func rawJSON(s secret.String) (json.RawMessage, error) {
+	if s.IsZero() {
+		return nil, nil
+	}
+	raw := json.RawMessage(s.Reveal())
+	if !json.Valid(raw) {
+		return nil, errors.New("not JSON")
+	}
+	return raw, nil
 }
 
 func (s *storedCredential) load() (*Credential, error) {
@@ -176,7 +192,7 @@ func (s *storedCredential) load() (*Credential, error) {
 		TokenType: s.TokenType, Scopes: s.Scopes, ResourceURL: s.ResourceURL, Extra: secret.New(string(s.Extra)), Alias: s.Alias,
 		Received: Instant(s.Received), Lifetime: s.Lifetime,
 		RefreshExpiresAt: s.RefreshExpiresAt, RefreshedAt: s.RefreshedAt, HoldOffUntil: s.HoldOffUntil,
-		Share: Share{Tool: s.ShareWith, Seen: s.ShareSeen},
+		Share: Share{Tool: s.ShareWith, Seen: s.ShareSeen}, Unknown: secret.New(string(s.unknown)),
 	}, nil
 }
 

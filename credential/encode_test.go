@@ -28,6 +28,7 @@ func fullCredential() credential.Credential {
 		Scopes: []string{"openid", "email"}, ResourceURL: "portal.test", Extra: secret.New(`{"x":1}`), Alias: "acct-abc123",
 		Received: credential.Instant{Wall: at, Boot: time.Hour, BootID: "boot"}, Lifetime: 90 * time.Second,
 		RefreshExpiresAt: at.Add(time.Hour), RefreshedAt: at, HoldOffUntil: at.Add(time.Minute),
+		Share: credential.Share{Tool: "qwen", Seen: "abc"}, Unknown: secret.New(`{"later":[1,{"a":null}]}`),
 	}
 }
 
@@ -48,6 +49,7 @@ func TestCredentialSurvivesEncoding(t *testing.T) {
 	everyFieldSet(t, want)
 	everyFieldSet(t, want.Binding)
 	everyFieldSet(t, want.Binding.Endpoints)
+	everyFieldSet(t, want.Share)
 	data, err := credential.Encode(want)
 	if err != nil {
 		t.Fatal(err)

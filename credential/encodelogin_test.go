@@ -57,7 +57,7 @@ func fullLogin(state credential.LoginState) credential.Login {
 	at := c.Received.Wall
 	return credential.Login{
 		ID: "id-1", Key: c.Key, Version: 3, Method: method, Binding: c.Binding,
-		Scopes: []string{"a"}, Initiator: "cli-A", Origin: "me@box", Trace: "0af7651916cd43dd8448eb211c80319c", Owner: "o-1",
+		Scopes: []string{"a"}, Initiator: "cli-A", Origin: "me@box", ShareWith: "qwen", Trace: "0af7651916cd43dd8448eb211c80319c", Owner: "o-1",
 		CreatedAt: at, ExpiresAt: at.Add(time.Hour), Interval: 5 * time.Second, Superseded: true, State: state,
 	}
 }

@@ -25,6 +25,9 @@ var (
 	// ErrSuperseded: what was to be stored has been overtaken by a logout or
 	// another login. What it carried is kept aside until [Rotation.Discard].
 	ErrSuperseded = errors.New("superseded by a logout or a newer login")
+	// ErrFull is the cause of a failure of the store that has no room for what
+	// was to be written. A Delete may succeed all the same: it makes room.
+	ErrFull = errors.New("no room left")
 )
 
 // Store keeps credentials, logins and client registrations of one tenant.
@@ -85,7 +88,9 @@ type Store interface {
 	// Orphans returns the answers that earlier commits kept aside and that
 	// belong to no credential any more, because of a logout or a newer login:
 	// their tokens are to be revoked, and the orphans discarded. What a living
-	// rotation still deals with is not among them.
+	// rotation still deals with is not among them. With an error come those
+	// that were found nevertheless. What a Delete whose process died left of
+	// its credential is removed.
 	Orphans(ctx context.Context) ([]Orphan, error)
 
 	// NewOwner makes an owner: an identity for logins that is alive exactly as

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/usherauth/usher/credential"
-	"github.com/usherauth/usher/secret"
 )
 
 // childEnv carries a [job] to a child process.
@@ -54,6 +53,7 @@ func runChild(text string, open func(dir string) (credential.Store, error)) erro
 	work := map[string]func(worker) error{
 		"rotate": worker.rotate, "settle": worker.settle, "hold": worker.hold,
 		"own": worker.own, "create": worker.create, "read": worker.read,
+		"supersede": worker.supersede, "logout": worker.logout,
 	}[j.Role]
 	if work == nil {
 		return fmt.Errorf("unknown role %q", j.Role)
@@ -74,171 +74,6 @@ func runChild(text string, open func(dir string) (credential.Store, error)) erro
 		os.Exit(2) // the parent is gone
 	}()
 	return work(worker{fixture{store, context.Background()}, j, stop})
-}
-
-// worker is a child at work.
-type worker struct {
-	fixture
-	job
-	stop <-chan struct{} // closed when the parent has seen enough
-}
-
-// rotate rotates github's credential and prints "generation old-token
-// new-token" for each rotation, or "superseded".
-func (w worker) rotate() error {
-	for i := range w.N {
-		if err := w.rotateOnce(fmt.Sprint(w.Name, "-", i)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w worker) rotateOnce(tag string) error {
-	r, err := w.BeginRotation(w.ctx, github, 0)
-	if err != nil {
-		return err
-	}
-	defer r.Release(false)
-	old := r.Record()
-	if err := r.Reserve(w.ctx); errors.Is(err, credential.ErrConflict) {
-		fmt.Println("superseded")
-		return r.Release(true)
-	} else if err != nil {
-		return err
-	}
-	if err := r.MaySend(w.ctx); err != nil {
-		return err
-	}
-	next, err := r.Commit(w.ctx, padded(old, tag))
-	if errors.Is(err, credential.ErrSuperseded) {
-		fmt.Println("superseded")
-		return r.Discard(w.ctx)
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Println(next.Generation, old.RefreshToken.Reveal(), next.RefreshToken.Reveal())
-	return nil
-}
-
-// padded is cred refreshed, of a size that depends on tag, with tag in several
-// places, so that a mixture of two would be noticed.
-func padded(cred credential.Credential, tag string) credential.Credential {
-	cred = refreshed(cred, tag)
-	pad := strings.Repeat(tag+".", 20*len(tag)+int(tag[len(tag)-1]))
-	cred.Extra = secret.New(fmt.Sprintf(`{"pad":%q,"tag":%q}`, pad, tag))
-	cred.ResourceURL = "https://api.test/" + tag
-	return cred
-}
-
-// checkWhole reports a credential that padded did not make.
-func checkWhole(cred credential.Credential) error {
-	tag, _ := strings.CutPrefix(cred.RefreshToken.Reveal(), "rt-")
-	if want := padded(cred, tag); !cred.Equal(want) {
-		return fmt.Errorf("generation %d is a mixture", cred.Generation)
-	}
-	return nil
-}
-
-// settle logs in to github and prints the generation it stored.
-func (w worker) settle() error {
-	// What only starts and has no living owner may be removed by anybody.
-	owner, err := w.NewOwner(w.ctx)
-	if err != nil {
-		return err
-	}
-	defer owner.Close()
-	for i := range w.N {
-		l, err := w.CreateLogin(w.ctx, sampleLogin(github, fmt.Sprint(w.Name, "-", i), owner.ID()), 0)
-		if err != nil {
-			return err
-		}
-		won := padded(sampleCredential(github, ""), fmt.Sprint(w.Name, "-", i))
-		l.State = credential.Persisting{Won: won}
-		if l, err = w.UpdateLogin(w.ctx, l, l.Version); err != nil {
-			return err
-		}
-		_, cred, err := w.Settle(w.ctx, authorized(l), won)
-		if err != nil {
-			return err
-		}
-		fmt.Println(cred.Generation)
-	}
-	return nil
-}
-
-// hold is about to spend github's refresh token, for ever.
-func (w worker) hold() error {
-	r, err := w.BeginRotation(w.ctx, github, 0)
-	if err != nil {
-		return err
-	}
-	if err := r.Reserve(w.ctx); err != nil {
-		return err
-	}
-	fmt.Println("held")
-	select {}
-}
-
-// own owns a pending login of github, and a starting one of qwen, for ever.
-func (w worker) own() error {
-	o, err := w.NewOwner(w.ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := w.CreateLogin(w.ctx, pending(sampleLogin(github, "pending", o.ID())), 0); err != nil {
-		return err
-	}
-	if _, err := w.CreateLogin(w.ctx, sampleLogin(qwen, "starting", o.ID()), 0); err != nil {
-		return err
-	}
-	fmt.Println("owned")
-	select {}
-}
-
-// create begins a login of github and prints the id of the one there is.
-func (w worker) create() error {
-	o, err := w.NewOwner(w.ctx)
-	if err != nil {
-		return err
-	}
-	l, err := w.CreateLogin(w.ctx, sampleLogin(github, w.Name, o.ID()), 0)
-	if err != nil && !errors.Is(err, credential.ErrLoginExists) {
-		return err
-	}
-	fmt.Println(l.ID)
-	<-w.stop // the owner lives until everybody has tried
-	return o.Close()
-}
-
-// read reads github's credential until it is stopped.
-func (w worker) read() error {
-	var last uint64
-	for {
-		cred, err := w.Get(w.ctx, github)
-		if err != nil {
-			return err
-		}
-		if err := checkWhole(cred); err != nil {
-			return err
-		}
-		if cred.Generation < last {
-			return fmt.Errorf("generation went back from %d to %d", last, cred.Generation)
-		}
-		last = cred.Generation
-		for _, err := range w.List(w.ctx) {
-			if err != nil {
-				return err
-			}
-		}
-		select {
-		case <-w.stop:
-			fmt.Println(last)
-			return nil
-		default:
-		}
-	}
 }
 
 // child is a child process, seen from the test.

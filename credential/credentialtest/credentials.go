@@ -264,7 +264,7 @@ func testFields(t *testing.T, f fixture) {
 		want := credential.Login{
 			ID: id, Key: credential.Key{Provider: "p", Account: id}, Method: method,
 			Binding: sampleCredential(work, "").Binding, Scopes: []string{"a", "b"},
-			Initiator: "client-1", Origin: "me@host", Trace: "trace", Owner: "nobody",
+			Initiator: "client-1", Origin: "me@host", Trace: "trace", ShareWith: "qwen", Owner: "nobody",
 			CreatedAt: start, ExpiresAt: start.Add(1), Interval: 5, Superseded: true, State: state,
 		}
 		if _, err := f.CreateLogin(f.ctx, want, 0); err != nil {

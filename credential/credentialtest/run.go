@@ -53,6 +53,11 @@ func Run(t *testing.T, open func(t *testing.T) credential.Store) {
 		{"commit after another login is superseded", testCommitAfterLogin},
 		{"commit beside an update is installed later", testCommitBesideUpdate},
 		{"discard forgets what was kept aside", testDiscard},
+		{"the newest that was kept aside is installed", testNewestInstalled},
+		{"what was kept aside is a candidate", testCandidates},
+		{"a new login leaves an orphan", testOrphanOfLogin},
+		{"a logout leaves an orphan", testOrphanOfLogout},
+		{"what will be installed is no orphan", testNoOrphan},
 		{"salvage leaves the record alone", testSalvage},
 		{"settle beside commits loses nothing", testSettleBesideCommit},
 		{"logout is final against commit", testLogoutBesideCommit},
@@ -116,6 +121,7 @@ func sampleCredential(key credential.Key, tag string) credential.Credential {
 		Extra: secret.New(`{"tag":"` + tag + `"}`), Alias: "acct-abc123",
 		Received: credential.Instant{Wall: start, Boot: time.Hour, BootID: "boot"}, Lifetime: time.Hour,
 		RefreshExpiresAt: start.Add(24 * time.Hour), RefreshedAt: start.Add(time.Minute), HoldOffUntil: start.Add(time.Hour),
+		Share: credential.Share{Tool: "qwen", Seen: "seen-" + tag}, Unknown: secret.New(`{"later":"` + tag + `"}`),
 	}
 }
 

@@ -1,15 +1,11 @@
 package credentialtest
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/usherauth/usher/credential"
 )
@@ -31,6 +27,8 @@ func RunShared(t *testing.T, open func(dir string) (credential.Store, error)) {
 		{"a killed holder frees the rotation", testKilledHolder},
 		{"a killed owner's logins can be taken over", testKilledOwner},
 		{"writers killed anywhere leave a whole store", testKilledWriters},
+		{"a killed rotation that was superseded leaves an orphan", testKilledSuperseded},
+		{"logouts killed anywhere keep the generation", testKilledLogouts},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -168,83 +166,5 @@ func testSharedReaders(t *testing.T, f fixture, dir string) {
 		if lines := c.finish(t); len(lines) != 1 {
 			t.Errorf("reader printed %q, want a generation up to %s", lines, want)
 		}
-	}
-}
-
-func testKilledHolder(t *testing.T, f fixture, dir string) {
-	paddedLogin(t, f)
-	c := spawn(t, job{Role: "hold", Dir: dir})
-	c.tell(t, "go")
-	c.line(t)
-	ctx, cancel := context.WithTimeout(f.ctx, 100*time.Millisecond)
-	defer cancel()
-	if _, err := f.BeginRotation(ctx, github, 0); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("BeginRotation while another process holds it = %v, want context.DeadlineExceeded", err)
-	}
-	c.kill(t)
-	ctx, cancel = context.WithTimeout(f.ctx, time.Second)
-	defer cancel()
-	r, err := f.BeginRotation(ctx, github, 0)
-	if err != nil {
-		t.Fatalf("BeginRotation within a second of the holder's death: %v", err)
-	}
-	defer release(t, r, false)
-	if !r.Interrupted() {
-		t.Error("Interrupted = false, want true: the holder was about to spend the token")
-	}
-	steps(t, f, r)
-	if _, err := r.Commit(f.ctx, padded(r.Record(), "after")); err != nil {
-		t.Errorf("Commit: %v", err)
-	}
-}
-
-func testKilledOwner(t *testing.T, f fixture, dir string) {
-	c := spawn(t, job{Role: "own", Dir: dir})
-	c.tell(t, "go")
-	c.line(t)
-	me := f.owner(t)
-	if _, err := f.ClaimLogin(f.ctx, "pending", me.ID()); !errors.Is(err, credential.ErrOwned) {
-		t.Errorf("ClaimLogin while the owner lives = %v, want ErrOwned", err)
-	}
-	if _, err := f.CreateLogin(f.ctx, sampleLogin(qwen, "mine", me.ID()), 0); !errors.Is(err, credential.ErrLoginExists) {
-		t.Errorf("CreateLogin while the owner lives = %v, want ErrLoginExists", err)
-	}
-	c.kill(t)
-	if l, err := f.ClaimLogin(f.ctx, "pending", me.ID()); err != nil || l.Owner != me.ID() {
-		t.Errorf("ClaimLogin after the owner was killed = owner %q, %v, want %q", l.Owner, err, me.ID())
-	}
-	if _, err := f.CreateLogin(f.ctx, sampleLogin(qwen, "mine", me.ID()), 0); err != nil {
-		t.Errorf("CreateLogin after the owner was killed: %v", err)
-	}
-	if _, err := f.ClaimLogin(f.ctx, "pending", "another"); !errors.Is(err, credential.ErrOwned) {
-		t.Errorf("ClaimLogin from the new owner = %v, want ErrOwned", err)
-	}
-}
-
-func testKilledWriters(t *testing.T, f fixture, dir string) {
-	const rounds = 15
-	last := paddedLogin(t, f).Generation
-	for round := range rounds {
-		c := spawn(t, job{Role: "rotate", Dir: dir, N: 1 << 30, Name: fmt.Sprint("killed", round)})
-		c.tell(t, "go")
-		lines := []string{c.line(t)}
-		// Not to wait for anything: to hit a different step each time.
-		<-time.After(rand.N(10 * time.Millisecond))
-		lines = append(lines, c.kill(t)...)
-		acknowledged := last
-		for _, line := range lines {
-			var old, new string
-			if _, err := fmt.Sscan(line, &acknowledged, &old, &new); err != nil {
-				t.Fatalf("child printed %q: %v", line, err)
-			}
-		}
-		cred := f.get(t, github)
-		if err := checkWhole(cred); err != nil {
-			t.Fatal(err)
-		}
-		if cred.Generation != acknowledged && cred.Generation != acknowledged+1 {
-			t.Fatalf("after the kill the store has generation %d, %d was acknowledged", cred.Generation, acknowledged)
-		}
-		last = cred.Generation
 	}
 }

@@ -18,6 +18,7 @@ func TestDamagedCredentialFallsBack(t *testing.T) {
 		"empty":        func(string) string { return "" },
 		"truncated":    func(raw string) string { return raw[:len(raw)/2] },
 		"a BOM":        func(raw string) string { return "\ufeff" + raw },
+		"binary":       func(raw string) string { return "\x7fELF\x02\xff\xfe" + raw },
 		"zeros":        func(raw string) string { return strings.Repeat("\x00", len(raw)) },
 		"too large":    func(raw string) string { return raw + strings.Repeat(" ", 33<<20) },
 		"another JSON": func(string) string { return `{"access_token":"canary"}` },
@@ -69,6 +70,31 @@ func TestDamagedCredentialFallsBack(t *testing.T) {
 				t.Errorf("the copy differs from the damaged file (%v)", err)
 			}
 		})
+	}
+}
+
+// A gigabyte in the place of a record is not read, and not copied.
+func TestHugeCredentialFallsBack(t *testing.T) {
+	const size = 1 << 30
+	dir := t.TempDir()
+	s := open(t, dir)
+	lost := update(t, s, login(t, s, github, "l1"), "lost")
+	if err := os.Truncate(current(dir, github), size); err != nil { // takes no room
+		t.Fatal(err)
+	}
+	if got, err := s.Get(t.Context(), github); err != nil || got.RefreshToken.Reveal() != "canary-rt-l1" {
+		t.Errorf("Get = generation %d, %v, want the previous credential", got.Generation, err)
+	}
+	next := update(t, s, lost, "next")
+	if got, err := s.Get(t.Context(), github); err != nil || !got.Equal(next) {
+		t.Errorf("Get = generation %d, %v, want %d", got.Generation, err, next.Generation)
+	}
+	kept, err := filepath.Glob(current(dir, github) + ".corrupt-*")
+	if err != nil || len(kept) != 1 {
+		t.Fatalf("damaged files that were kept: %q, %v, want one", kept, err)
+	}
+	if info, err := os.Stat(kept[0]); err != nil || info.Size() != size {
+		t.Errorf("the kept file is %v, %v, want it as it was", info, err)
 	}
 }
 
@@ -128,6 +154,19 @@ func TestRemovedCredentialStaysAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	login(t, s, github, "l3") // the folders are made again
+}
+
+// The count goes on after a first credential as well.
+func TestRemovedFirstCredential(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	cred := login(t, s, github, "l1")
+	if err := os.Remove(current(dir, github)); err != nil {
+		t.Fatal(err)
+	}
+	if again := login(t, s, github, "l2"); again.Generation <= cred.Generation {
+		t.Errorf("generation = %d, want it to go on after %d", again.Generation, cred.Generation)
+	}
 }
 
 // An answer that could not be stored waits in spill/ for the next rotation.
@@ -273,13 +312,14 @@ func TestFailedDeleteDeletesNothing(t *testing.T) {
 	if err := errors.Join(os.Remove(previous), os.Mkdir(previous, 0o700)); err != nil {
 		t.Fatal(err)
 	}
+	overwrite(t, filepath.Join(previous, "file"), "")
 	if err := s.Delete(t.Context(), github, cred.Generation); !isStoreError(err, folder(dir, github)) {
 		t.Errorf("Delete = %v, want an *Error that names the folder", err)
 	}
 	if got, err := s.Get(t.Context(), github); err != nil || !got.Equal(cred) {
 		t.Errorf("Get = generation %d, %v, want the credential still", got.Generation, err)
 	}
-	if err := os.Remove(previous); err != nil {
+	if err := os.RemoveAll(previous); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Delete(t.Context(), github, cred.Generation); err != nil {

@@ -88,7 +88,8 @@ func fill(t *testing.T, dir string) (free func()) {
 
 // isRefusal reports whether err says cause, the folder and the next step.
 func isRefusal(err error, cause syscall.Errno, dir string) bool {
-	return errors.Is(err, cause) && isStoreError(err, dir) && strings.Contains(err.Error(), "USHER_HOME")
+	return errors.Is(err, cause) && isStoreError(err, dir) && strings.Contains(err.Error(), "USHER_HOME") &&
+		errors.Is(err, credential.ErrFull) == (cause == syscall.ENOSPC)
 }
 
 func TestFullDiskFailsUpFront(t *testing.T) {

@@ -28,9 +28,25 @@
 // Before a refresh token may be spent, [credential.Rotation] Reserve has the
 // disk space set aside, saves the previous record and writes the intent, so
 // that what remains to be done with the answer is one write and one rename. An
-// answer that still cannot be stored goes to spill/, where the next holder of
-// the rotation lock finds and installs it, if the record is still the one it
-// belongs to.
+// answer that still cannot be stored goes to spill/, and where that fails as
+// well to the runtime directory, another disk: see [WithRuntimeDir]. The next
+// holder of the rotation lock finds and installs it, if the record is still the
+// one it belongs to. One that belongs to nobody any more stays until its token
+// is revoked: see [Store.Orphans].
+//
+// What is synced when: a file before it is renamed into its place, its folder
+// before the call returns. Two things need no sync of their own. The previous
+// record is followed by a write to the same folder, whose sync covers both. The
+// removal of an intent may be undone by a loss of power: it names a token that
+// the record no longer holds, or one that may well be sent again.
+//
+// Logout works on a full disk: it first removes what it removes anyway. Every
+// credential has a cred.prev for that reason too; that of a first one says that
+// there was nothing before. Wherever a logout dies, there is the credential or
+// its tombstone, and Orphans removes what then lies beside the tombstone.
+//
+// A folder that is removed by hand is no logout. An answer that is under way is
+// stored in it nevertheless, since it is the only copy of the login.
 //
 // # When cred.json is damaged
 //
@@ -38,5 +54,7 @@
 // the generation that was lost: its access token may live on, and its refresh
 // token is the best there is. The next writer keeps a copy of the damaged file
 // beside it, named cred.json.corrupt-<time>. A tombstone never falls back to
-// the credential it buried: Delete overwrites cred.prev as well.
+// the credential it buried: Delete overwrites cred.prev as well. A cred.json that
+// is older than cred.prev was put back by somebody; the newer token stays at
+// hand for when the older one is refused.
 package filestore

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"io/fs"
 	"syscall"
+
+	"github.com/usherauth/usher/credential"
 )
 
 // Error is the failure of the store itself: a file could not be read, written,
 // locked or understood. Outcomes that callers react to are the errors of
 // package credential and are never wrapped in an Error, nor is the end of a
-// context.
+// context; but an Error may be a [credential.ErrFull].
 type Error struct {
 	Op   string // what was being done, such as "reserving space"
 	Path string // the file or folder concerned
@@ -30,13 +32,19 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Is reports whether target is [credential.ErrFull] and the cause is that the
+// disk, or the user's share of it, is full.
+func (e *Error) Is(target error) bool {
+	return target == credential.ErrFull && (errors.Is(e.Err, syscall.ENOSPC) || errors.Is(e.Err, syscall.EDQUOT))
+}
+
 // Hint says in one sentence what a person can do about it; empty if there is
 // nothing in particular.
 func (e *Error) Hint() string {
 	switch {
 	case errors.Is(e.Err, syscall.EROFS), errors.Is(e.Err, fs.ErrPermission):
 		return "make the folder writable for this user, or set USHER_HOME to one that is"
-	case errors.Is(e.Err, syscall.ENOSPC), errors.Is(e.Err, syscall.EDQUOT), errors.Is(e.Err, syscall.EFBIG):
+	case e.Is(credential.ErrFull), errors.Is(e.Err, syscall.EFBIG):
 		return "free some disk space, or set USHER_HOME to a folder on another disk"
 	}
 	return ""

@@ -22,12 +22,19 @@ const tenant = "default"
 
 // folder is where everything about one key lies.
 type folder struct {
-	path string
-	key  credential.Key // zero: whichever key's folder this is
+	path  string
+	spare spareDir       // its place in the runtime directory
+	key   credential.Key // zero: whichever key's folder this is
 }
 
 func (s *Store) folder(key credential.Key) folder {
-	return folder{path: filepath.Join(s.dir, "credentials", folderName(key)), key: key}
+	f := s.folderNamed(folderName(key))
+	f.key = key
+	return f
+}
+
+func (s *Store) folderNamed(name string) folder {
+	return folder{path: filepath.Join(s.dir, "credentials", name), spare: s.spare.sub(name)}
 }
 
 func folderName(key credential.Key) string {
@@ -39,6 +46,9 @@ func isFolderName(name string) bool {
 	raw, err := hex.DecodeString(name)
 	return err == nil && len(raw) == 16
 }
+
+// damagedPrefix is how the names of damaged records that were kept begin.
+const damagedPrefix = "cred.json.corrupt-"
 
 func (f folder) file(name string) string { return filepath.Join(f.path, name) }
 func (f folder) current() string         { return f.file("cred.json") }
@@ -102,14 +112,27 @@ func (f folder) load() (record, error) {
 	return now, err
 }
 
-// loadPrevious reads cred.prev, counted as the generation after it. A missing
-// or damaged one is as none.
+// loadPrevious reads cred.prev, counted as the generation after it.
 func (f folder) loadPrevious() (record, error) {
+	prev, err := f.readPrevious()
+	if err != nil || prev.raw == nil {
+		return record{}, err
+	}
+	prev.raw = nil
+	prev.generation++
+	if prev.cred != nil {
+		prev.cred.Generation = prev.generation
+	}
+	return prev, nil
+}
+
+// readPrevious reads cred.prev as it is. A missing or damaged one is as none.
+func (f folder) readPrevious() (record, error) {
 	raw, err := atomicfile.Read(f.previous(), maxFile)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, atomicfile.ErrTooLarge) {
+		return record{}, nil
+	}
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, atomicfile.ErrTooLarge) {
-			return record{generation: 0}, nil
-		}
 		return record{}, failure("reading a credential", f.path, err)
 	}
 	prev, err := f.decode(raw)
@@ -119,10 +142,7 @@ func (f folder) loadPrevious() (record, error) {
 	if err != nil {
 		return record{}, nil
 	}
-	prev.generation++
-	if prev.cred != nil {
-		prev.cred.Generation = prev.generation
-	}
+	prev.raw = raw
 	return prev, nil
 }
 
@@ -148,6 +168,15 @@ func (f folder) decode(raw []byte) (record, error) {
 		return record{}, &Error{Op: "reading a credential", Path: f.path, Err: fmt.Errorf("the file belongs to %s", key)}
 	}
 	return now, nil
+}
+
+// buried reports whether r is the tombstone of a deleted credential, rather
+// than nothing at all.
+func (r record) buried() bool { return r.cred == nil && r.raw != nil }
+
+// overtakes reports whether r is a credential of grant beyond generation.
+func (r record) overtakes(grant string, generation uint64) bool {
+	return r.cred != nil && r.grant == grant && r.generation > generation
 }
 
 // check is the comparison of a compare-and-swap.
@@ -179,26 +208,42 @@ func (f folder) store(now record, data []byte) error {
 	return failure("writing a credential", f.path, write(f.current(), data))
 }
 
-// savePrevious makes the record now the previous one.
+// savePrevious makes the record now the previous one. A write to the same
+// folder must follow. What is further on than the record stays, as it can only
+// be there if somebody put an old cred.json back: see [rotation.Candidates].
 func (f folder) savePrevious(now record) error {
 	switch {
 	case now.corrupt:
 		return f.quarantine(now) // cred.prev is better than what would replace it
+	case now.generation == 0:
+		return f.setRoomAside()
 	case now.raw == nil:
 		return nil
 	}
-	if saved, err := atomicfile.Read(f.previous(), maxFile); err == nil && bytes.Equal(saved, now.raw) {
+	saved, err := f.readPrevious()
+	if err == nil && (bytes.Equal(saved.raw, now.raw) || saved.overtakes(now.grant, now.generation)) {
 		return nil
 	}
-	return failure("saving the previous credential", f.path, atomicfile.Write(f.previous(), now.raw, 0o600))
+	return failure("saving the previous credential", f.path, atomicfile.WriteBefore(f.previous(), now.raw, 0o600))
+}
+
+// setRoomAside gives a first credential a previous record as well, one that
+// says there was none: where the disk is full, a logout has to free what its
+// tombstone needs.
+func (f folder) setRoomAside() error {
+	data, err := credential.EncodeTombstone(credential.Tombstone{Key: f.key})
+	if err != nil {
+		return err
+	}
+	return failure("setting room aside", f.path, atomicfile.WriteBefore(f.previous(), data, 0o600))
 }
 
 // quarantine keeps a damaged cred.json for whoever can make sense of it.
 func (f folder) quarantine(now record) error {
-	path := f.current() + ".corrupt-" + time.Now().UTC().Format("20060102T150405.000000000")
+	path := f.file(damagedPrefix + time.Now().UTC().Format("20060102T150405.000000000"))
 	var err error
 	if now.raw != nil {
-		err = atomicfile.Write(path, now.raw, 0o600)
+		err = atomicfile.WriteBefore(path, now.raw, 0o600)
 	} else {
 		err = os.Rename(f.current(), path) // too large to copy
 	}

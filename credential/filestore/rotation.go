@@ -10,6 +10,7 @@ import (
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/internal/atomicfile"
+	"github.com/usherauth/usher/internal/failpoint"
 	"github.com/usherauth/usher/internal/filelock"
 	"github.com/usherauth/usher/secret"
 )
@@ -99,6 +100,7 @@ func (r *rotation) Reserve(ctx context.Context) error {
 	if err := r.savePrevious(ctx); err != nil {
 		return err
 	}
+	failpoint.Hit("store.previous")
 	if err := atomicfile.EnsureDir(r.f.spill()); err != nil {
 		return failure("preparing a refresh", r.f.path, err)
 	}
@@ -113,9 +115,11 @@ func (r *rotation) Reserve(ctx context.Context) error {
 		}
 		r.staged = staged
 	}
+	failpoint.Hit("store.reserved")
 	if err := r.f.writeIntent(r.base); err != nil {
 		return err
 	}
+	failpoint.Hit("store.intent")
 	r.reserved = true
 	return nil
 }
@@ -153,11 +157,13 @@ func (r *rotation) Commit(ctx context.Context, next credential.Credential) (cred
 	next.Generation = r.base.Generation + 1
 	err := r.commit(ctx, &next)
 	if err == nil {
+		failpoint.Hit("store.committed")
 		r.base, r.attempt = next, nil
 		r.interrupted, r.reserved = false, false
 		// The answer is in place; what is left is tidying up, which whoever
 		// begins the next rotation does as well.
 		_ = r.f.clearIntent()
+		failpoint.Hit("store.intent-cleared")
 		_ = r.Discard(ctx)
 		return next, nil
 	}
@@ -165,6 +171,7 @@ func (r *rotation) Commit(ctx context.Context, next credential.Credential) (cred
 	if spillErr != nil {
 		return credential.Credential{}, fmt.Errorf("committing %s: %w; it could not be kept aside: %w", next.Key, err, spillErr)
 	}
+	failpoint.Hit("store.spilled")
 	_ = r.Discard(ctx) // earlier attempts, of which next is the sequel
 	r.aside = []string{path}
 	return credential.Credential{}, fmt.Errorf("committing %s: %w", next.Key, err)
@@ -173,7 +180,7 @@ func (r *rotation) Commit(ctx context.Context, next credential.Credential) (cred
 // commit is one compare-and-swap of base by next, whose Generation it corrects
 // if an earlier attempt turns out to have been written.
 func (r *rotation) commit(ctx context.Context, next *credential.Credential) error {
-	writing, err := filelock.Acquire(ctx, r.f.file("write.lock"))
+	writing, err := r.f.lockWrite(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		// Not the caller's context: this is a failure of the store.
 		err = fmt.Errorf("write.lock was held for %v by a process that may be stopped", writeLockPatience)
@@ -187,6 +194,8 @@ func (r *rotation) commit(ctx context.Context, next *credential.Credential) erro
 		return err
 	}
 	switch {
+	case now.generation == 0:
+		// Somebody removed the whole folder, which is not how one logs out.
 	case now.cred != nil && now.grant == r.base.Grant && now.generation == r.base.Generation:
 	case r.attempt != nil && bytes.Equal(now.raw, r.attempt):
 		// Our own write, of which only the durability was in doubt.
@@ -206,11 +215,14 @@ func (r *rotation) commit(ctx context.Context, next *credential.Credential) erro
 	return failure("writing a credential", r.f.path, err)
 }
 
-// write uses the space that Reserve set aside, once.
+// write uses the space that Reserve set aside, once. A file that could not be
+// synced is lost for good: another one may do better.
 func (r *rotation) write(data []byte) error {
 	if staged := r.staged; staged != nil {
 		r.staged = nil
-		return staged.Commit(data)
+		if staged.Commit(data) == nil {
+			return nil
+		}
 	}
 	return atomicfile.Write(r.f.current(), data, 0o600)
 }
@@ -250,5 +262,3 @@ func (r *rotation) Release(unspent bool) error {
 	r.lock = nil
 	return errors.Join(errs...)
 }
-
-func (r *rotation) Candidates(ctx context.Context) ([]credential.Credential, error) { return nil, nil }

@@ -1,7 +1,7 @@
 package filestore
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/internal/atomicfile"
@@ -23,27 +24,17 @@ const rawPrefix = "raw-"
 // captive portal every attempt to refresh brings one.
 const maxRaw = 8
 
-// pruneRaw removes the oldest raw answers above maxRaw, as far as it can; what
-// it leaves, the next call finds. The caller holds lock.
-func (f folder) pruneRaw() {
-	entries, err := readDir(f.spill())
-	if err != nil {
-		return
+// spills are the folders that may hold what was kept aside. Where the second
+// is, see [WithRuntimeDir].
+func (f folder) spills() []string {
+	if f.spare.exists() {
+		return []string{f.spill(), f.spare.path()}
 	}
-	var raw []fs.FileInfo
-	for _, entry := range entries {
-		if info, err := entry.Info(); err == nil && strings.HasPrefix(entry.Name(), rawPrefix) {
-			raw = append(raw, info)
-		}
-	}
-	slices.SortFunc(raw, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
-	for _, info := range raw[min(maxRaw, len(raw)):] {
-		_ = os.Remove(filepath.Join(f.spill(), info.Name()))
-	}
+	return []string{f.spill()}
 }
 
-// keepAside durably puts next into spill/: the answer to the refresh token of
-// from. It returns the file's path.
+// keepAside durably keeps next: the answer to the refresh token of from. It
+// returns the file's path.
 func (f folder) keepAside(next, from credential.Credential) (string, error) {
 	data, err := credential.Encode(next)
 	if err != nil {
@@ -52,18 +43,52 @@ func (f folder) keepAside(next, from credential.Credential) (string, error) {
 	return f.writeSpill(fmt.Sprintf("%d-%s-%s.json", next.Generation, digest(from), newID()), data)
 }
 
+// writeSpill writes into spill/, or else into the runtime directory.
 func (f folder) writeSpill(name string, data []byte) (string, error) {
 	path := filepath.Join(f.spill(), name)
 	err := atomicfile.EnsureDir(f.spill())
 	if err == nil {
 		err = atomicfile.Write(path, data, 0o600)
 	}
+	if err != nil && f.spare.base != "" {
+		path = filepath.Join(f.spare.path(), name)
+		spareErr := f.spare.ensure()
+		if spareErr == nil {
+			spareErr = atomicfile.Write(path, data, 0o600)
+		}
+		if spareErr == nil {
+			return path, nil
+		}
+		err = errors.Join(err, spareErr)
+	}
 	return path, failure("keeping an answer aside", f.spill(), err)
 }
 
-// aside is an answer found in spill/.
+// pruneRaw removes the oldest raw answers above maxRaw, as far as it can; what
+// it leaves, the next call finds. The caller holds lock.
+func (f folder) pruneRaw() {
+	for _, dir := range f.spills() {
+		entries, err := readDir(dir)
+		if err != nil {
+			continue
+		}
+		var raw []fs.FileInfo
+		for _, entry := range entries {
+			if info, err := entry.Info(); err == nil && strings.HasPrefix(entry.Name(), rawPrefix) {
+				raw = append(raw, info)
+			}
+		}
+		slices.SortFunc(raw, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
+		for _, info := range raw[min(maxRaw, len(raw)):] {
+			_ = os.Remove(filepath.Join(dir, info.Name()))
+		}
+	}
+}
+
+// aside is an answer that was kept aside.
 type aside struct {
 	path  string
+	at    time.Time
 	cred  credential.Credential
 	spent string // digest of the refresh token it is the answer to
 }
@@ -76,86 +101,50 @@ func (a aside) succeeds(c credential.Credential) bool {
 	return a.cred.Generation > c.Generation || a.spent == digest(c) && !a.cred.RefreshToken.Equal(c.RefreshToken)
 }
 
-// asides returns what can be understood of spill/; the rest stays for people.
-func (f folder) asides() ([]aside, error) {
-	entries, err := readDir(f.spill())
-	if err != nil {
-		return nil, failure("looking for answers kept aside", f.spill(), err)
-	}
-	var all []aside
-	for _, entry := range entries {
-		parts := strings.Split(entry.Name(), "-")
-		if len(parts) != 3 {
-			continue
-		}
-		path := filepath.Join(f.spill(), entry.Name())
-		raw, err := atomicfile.Read(path, maxFile)
+// asides returns what was kept aside and can be understood, the newest first;
+// the rest stays for people.
+func (f folder) asides() (all []aside, err error) {
+	for _, dir := range f.spills() {
+		entries, err := readDir(dir)
 		if err != nil {
-			continue
+			return nil, failure("looking for answers kept aside", dir, err)
 		}
-		if found, err := f.decode(raw); err == nil && found.cred != nil {
-			all = append(all, aside{path, *found.cred, parts[1]})
+		for _, entry := range entries {
+			a, ok, err := f.readAside(filepath.Join(dir, entry.Name()))
+			if err != nil {
+				// What cannot be read may be the only token that is not spent.
+				return nil, failure("reading an answer kept aside", dir, err)
+			}
+			if ok {
+				all = append(all, a)
+			}
 		}
 	}
+	slices.SortFunc(all, func(a, b aside) int {
+		return cmp.Or(cmp.Compare(b.cred.Generation, a.cred.Generation), b.at.Compare(a.at))
+	})
 	return all, nil
 }
 
-// recover installs what earlier rotations could not store, if the record still
-// is the one it belongs to, and returns the record. The caller holds lock and
-// write.lock.
-func (f folder) recover(now record) (record, error) {
-	all, err := f.asides()
+func (f folder) readAside(path string) (a aside, ok bool, err error) {
+	parts := strings.Split(filepath.Base(path), "-")
+	if len(parts) != 3 {
+		return a, false, nil
+	}
+	raw, err := atomicfile.Read(path, maxFile)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, atomicfile.ErrTooLarge) {
+		return a, false, nil
+	}
 	if err != nil {
-		return record{}, err
+		return a, false, err
 	}
-	for _, a := range all {
-		if a.succeeds(*now.cred) {
-			next := a.cred
-			next.Generation = now.generation + 1
-			data, err := credential.Encode(next)
-			if err != nil {
-				return record{}, err
-			}
-			if err := f.store(now, data); err != nil {
-				return record{}, err
-			}
-			if now, err = f.decode(data); err != nil {
-				return record{}, err
-			}
-			now.raw = data
-			if err := f.clearIntent(); err != nil {
-				return record{}, err
-			}
-		}
-		// Another grant's answer has still to be revoked by somebody.
-		if a.cred.Grant == now.grant {
-			if err := remove(a.path); err != nil {
-				return record{}, failure("removing an installed answer", f.spill(), err)
-			}
-		}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return a, false, nil // removed since
 	}
-	return now, nil
+	found, err := f.decode(raw)
+	if err != nil || found.cred == nil {
+		return a, false, nil
+	}
+	return aside{path, info.ModTime(), *found.cred, parts[1]}, true, nil
 }
-
-// sweep removes the temporary files of killed writers. The caller holds lock
-// and write.lock.
-func (f folder) sweep() error {
-	exists, err := isDir(f.spill())
-	if exists {
-		err = atomicfile.Sweep(f.spill())
-	}
-	return errors.Join(err, atomicfile.Sweep(f.path))
-}
-
-// clearSpill removes all of spill/. The caller holds lock.
-func (f folder) clearSpill() error {
-	entries, err := readDir(f.spill())
-	errs := []error{err}
-	for _, entry := range entries {
-		errs = append(errs, remove(filepath.Join(f.spill(), entry.Name())))
-	}
-	return failure("removing answers kept aside", f.spill(), errors.Join(errs...))
-}
-
-// Orphans implements [credential.Store].
-func (s *Store) Orphans(ctx context.Context) ([]credential.Orphan, error) { return nil, nil }

@@ -29,6 +29,7 @@ const maxFile = 32 << 20
 // of Stores, in any number of processes, may be open on one folder.
 type Store struct {
 	dir   string
+	spare spareDir                     // its place in the runtime directory
 	creds cache[credential.Credential] // by folder path
 
 	turn    chan struct{} // holds a value while one of this process has, or waits for, the file lock of the logins
@@ -47,7 +48,7 @@ var _ credential.Store = (*Store)(nil)
 // exist. A folder of another user, or that others may write to, is refused.
 // A store that may only be read opens well: reading works, and every change
 // fails with an [Error] before anything is sent to a provider.
-func Open(dir string) (*Store, error) {
+func Open(dir string, options ...Option) (*Store, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, &Error{Op: "opening the store", Path: dir, Err: err}
@@ -57,6 +58,9 @@ func Open(dir string) (*Store, error) {
 	}
 	s := &Store{dir: dir, turn: make(chan struct{}, 1), owners: make(map[*owner]bool)}
 	s.unswept.Store(true)
+	for _, option := range options {
+		option(s)
+	}
 	return s, nil
 }
 
@@ -127,7 +131,7 @@ func (s *Store) all() (all []credential.Credential, errs []error) {
 	}
 	var seen []string
 	for _, entry := range entries {
-		f := folder{path: filepath.Join(root, entry.Name())}
+		f := s.folderNamed(entry.Name())
 		if !entry.IsDir() || !isFolderName(entry.Name()) {
 			continue
 		}

@@ -193,17 +193,40 @@ func TestEachChangeIsLaterThanTheOneBefore(t *testing.T) {
 	}
 }
 
-func TestUnknownFieldsAreTolerated(t *testing.T) {
+// What a later version keeps in the file is there after a refresh by this one,
+// and gone with a new login.
+func TestUnknownFieldsSurviveARefresh(t *testing.T) {
+	const future = `"future":{"a":[1]}`
 	dir := t.TempDir()
 	s := open(t, dir)
-	want := login(t, s, github, "l1")
+	cred := login(t, s, github, "l1")
 	raw, err := os.ReadFile(current(dir, github))
 	if err != nil {
 		t.Fatal(err)
 	}
-	overwrite(t, current(dir, github), `{"future":{"a":[1]},`+string(raw[1:]))
-	if got, err := s.Get(t.Context(), github); err != nil || !got.Equal(want) {
-		t.Errorf("Get = generation %d, %v, want %d", got.Generation, err, want.Generation)
+	overwrite(t, current(dir, github), "{"+future+","+string(raw[1:]))
+	got, err := s.Get(t.Context(), github)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cred.Unknown = secret.New("{" + future + "}"); !got.Equal(cred) {
+		t.Errorf("Get = generation %d, unknown %s, want the credential with %s", got.Generation, got.Unknown.Reveal(), future)
+	}
+	r := begin(t, s)
+	next := r.Record()
+	next.RefreshToken = secret.New("canary-rt-2")
+	if _, err := r.Commit(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Release(false); err != nil {
+		t.Fatal(err)
+	}
+	if n := countFiles(t, folder(dir, github), future); n != 2 {
+		t.Errorf("after a refresh %d files have the unknown field, want the record and the previous one", n)
+	}
+	login(t, s, github, "l2")
+	if raw, err := os.ReadFile(current(dir, github)); err != nil || strings.Contains(string(raw), future) {
+		t.Errorf("after a new login: %s, %v, want no unknown field", raw, err)
 	}
 }
 
@@ -350,7 +373,7 @@ func TestLogoutLeavesNoSecret(t *testing.T) {
 func countFiles(t *testing.T, dir, text string) (n int) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
 		raw, err := os.ReadFile(path)

@@ -2,13 +2,9 @@ package filestore
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/usherauth/usher/credential"
-	"github.com/usherauth/usher/internal/atomicfile"
-	"github.com/usherauth/usher/internal/filelock"
 )
 
 // Settle implements [credential.Store]. The credential is written first and
@@ -106,69 +102,4 @@ func (f folder) update(ctx context.Context, cred *credential.Credential, ifGener
 		return err
 	}
 	return f.store(now, data)
-}
-
-// Delete implements [credential.Store]. Nothing secret of the credential is
-// left in its folder.
-func (s *Store) Delete(ctx context.Context, key credential.Key, ifGeneration uint64) error {
-	if err := s.delete(ctx, s.folder(key), ifGeneration); err != nil {
-		return fmt.Errorf("deleting credential %s: %w", key, err)
-	}
-	return nil
-}
-
-func (s *Store) delete(ctx context.Context, f folder, ifGeneration uint64) error {
-	// Before the locks: a key that was never stored gets no folder.
-	if _, err := f.readAt(ifGeneration); err != nil {
-		return err
-	}
-	logins, err := s.lockLogins(ctx)
-	if err != nil {
-		return err
-	}
-	defer logins.Release()
-	writing, err := f.lockWrite(ctx)
-	if err != nil {
-		return err
-	}
-	defer writing.Release()
-	now, err := f.readAt(ifGeneration)
-	if err != nil {
-		return err
-	}
-	if err := s.supersede(f.key); err != nil {
-		return err
-	}
-	return f.bury(credential.Tombstone{Key: f.key, Grant: now.grant, Generation: now.generation + 1})
-}
-
-// bury replaces all there is by tomb.
-func (f folder) bury(tomb credential.Tombstone) error {
-	data, err := credential.EncodeTombstone(tomb)
-	if err != nil {
-		return err
-	}
-	// The copy goes first: nobody deletes a deleted credential again, so a copy
-	// that a killed Delete left would stay.
-	if err := atomicfile.Write(f.previous(), data, 0o600); err != nil {
-		return failure("removing the previous credential", f.path, err)
-	}
-	if err := write(f.current(), data); err != nil {
-		return failure("removing a credential", f.path, err)
-	}
-	// From here on the credential is gone; what follows are its traces.
-	errs := []error{f.clearIntent()}
-	damaged, err := filepath.Glob(f.current() + ".corrupt-*")
-	errs = append(errs, err)
-	for _, path := range damaged {
-		errs = append(errs, remove(path))
-	}
-	// A rotation under way removes what it put aside itself, after it told the
-	// provider.
-	lock, free, err := filelock.TryAcquire(f.file("lock"))
-	errs = append(errs, err)
-	if free {
-		errs = append(errs, f.sweep(), f.clearSpill(), lock.Release())
-	}
-	return failure("removing the traces of a credential", f.path, errors.Join(errs...))
 }

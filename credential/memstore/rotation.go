@@ -19,21 +19,6 @@ func (sp spent) matches(c credential.Credential) bool {
 	return sp.grant == c.Grant && sp.token.Equal(c.RefreshToken)
 }
 
-// kept is an answer that a superseded commit could not install, and the token
-// it was the answer to.
-type kept struct {
-	next   credential.Credential
-	answer spent
-}
-
-// succeeds reports whether k is what the record c would have become.
-func (k kept) succeeds(c credential.Credential) bool {
-	if k.next.Grant != c.Grant {
-		return false
-	}
-	return k.next.Generation > c.Generation || k.answer.matches(c) && !k.next.RefreshToken.Equal(c.RefreshToken)
-}
-
 type rotation struct {
 	s           *Store
 	slot        *slot
@@ -93,12 +78,12 @@ func (s *Store) beginRotation(key credential.Key, sl *slot) (*rotation, error) {
 // recoverLocked installs what an earlier rotation kept aside, if the record
 // still is the one it was the answer for.
 func (s *Store) recoverLocked(record credential.Credential, sl *slot) (credential.Credential, error) {
-	for _, k := range sl.aside {
+	for _, k := range sl.newest() {
 		if !k.succeeds(record) {
 			continue
 		}
 		next := k.next
-		next.Generation = record.Generation + 1
+		next.Generation = max(next.Generation, record.Generation+1)
 		stored, err := s.putLocked(next)
 		if err != nil {
 			return credential.Credential{}, err
@@ -204,8 +189,3 @@ func (r *rotation) Release(unspent bool) error {
 	<-r.slot.rotation
 	return nil
 }
-
-// Orphans implements [credential.Store].
-func (s *Store) Orphans(ctx context.Context) ([]credential.Orphan, error) { return nil, nil }
-
-func (r *rotation) Candidates(ctx context.Context) ([]credential.Credential, error) { return nil, nil }

@@ -40,6 +40,18 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	return s.Commit(data)
 }
 
+// WriteBefore is [Write] for a file that another Write or Commit in the same
+// directory follows, and that is of no use without it: the directory is not
+// synced, which the one that follows does for both.
+func WriteBefore(path string, data []byte, perm fs.FileMode) error {
+	s, err := Stage(path, perm, 0)
+	if err != nil {
+		return err
+	}
+	s.leaveDir = true
+	return s.Commit(data)
+}
+
 // Staged is a write that has been prepared but not made. It holds an open,
 // empty temporary file beside its target and must end with Commit or Abort.
 // It is not safe for concurrent use.
@@ -48,6 +60,8 @@ type Staged struct {
 	root *os.Root // the target's directory, held so that it cannot be exchanged
 	file *os.File // the temporary file; nil once closed
 	temp string   // its name in root; "" once renamed or removed
+
+	leaveDir bool // the directory is synced by somebody else
 }
 
 // Stage prepares replacing path with at most reserve bytes: it checks the
@@ -87,7 +101,7 @@ func (s *Staged) prepare(perm fs.FileMode, size int64) (err error) {
 	if err := reserve(s.file, size); err != nil {
 		return fmt.Errorf("reserving %d bytes: %w", size, err)
 	}
-	return s.file.Sync()
+	return nil
 }
 
 // Commit makes data the contents of the target, durably; see [Write] for its
@@ -127,6 +141,9 @@ func (s *Staged) replace(data []byte) error {
 		return err
 	}
 	s.temp = ""
+	if s.leaveDir {
+		return nil
+	}
 	dir, err := s.root.Open(".")
 	if err != nil {
 		return fmt.Errorf("syncing directory: %w", err)

@@ -27,6 +27,17 @@ func TestWriteCreatesAndReplaces(t *testing.T) {
 	checkNames(t, filepath.Dir(path), "file")
 }
 
+func TestWriteBeforeCreatesAndReplaces(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	for _, data := range []string{"first, and longer", "second"} {
+		if err := atomicfile.WriteBefore(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		checkContents(t, path, data)
+		checkNames(t, filepath.Dir(path), "file")
+	}
+}
+
 func TestWriteNeedsTheDirectory(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "missing", "file")
 	if err := atomicfile.Write(path, nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
@@ -231,6 +242,22 @@ func TestSweep(t *testing.T) {
 	checkNames(t, dir, append(want, kept[2:]...)...)
 	if err := atomicfile.Sweep(filepath.Join(dir, "missing")); err != nil {
 		t.Errorf("Sweep of a missing directory = %v, want nil", err)
+	}
+}
+
+func TestCheckDirCreatesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dir")
+	if err := atomicfile.CheckDir(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("CheckDir of a missing directory = %v, want fs.ErrNotExist", err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("after CheckDir: %v, want no directory", err)
+	}
+	if err := atomicfile.EnsureDir(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := atomicfile.CheckDir(path); err != nil {
+		t.Errorf("CheckDir = %v, want nil", err)
 	}
 }
 

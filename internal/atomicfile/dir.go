@@ -20,6 +20,13 @@ func EnsureDir(path string) error {
 	if err := makeDir(path); err != nil {
 		return fmt.Errorf("creating directory %s: %w", path, err)
 	}
+	return CheckDir(path)
+}
+
+// CheckDir is [EnsureDir] that creates nothing: a missing directory gives an
+// error that matches [fs.ErrNotExist].
+func CheckDir(path string) error {
+	path = filepath.Clean(path)
 	info, err := os.Lstat(path)
 	if err != nil {
 		return fmt.Errorf("checking directory %s: %w", path, err)

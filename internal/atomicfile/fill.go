@@ -6,10 +6,12 @@ import (
 )
 
 // fill writes n zero bytes to f: the way to reserve room where the file system
-// offers no other.
+// offers no other. Synced, as some look for the room only then.
 func fill(f *os.File, n int64) error {
-	_, err := io.Copy(io.NewOffsetWriter(f, 0), io.LimitReader(zeros{}, n))
-	return err
+	if _, err := io.Copy(io.NewOffsetWriter(f, 0), io.LimitReader(zeros{}, n)); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 type zeros struct{}

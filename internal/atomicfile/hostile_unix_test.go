@@ -238,9 +238,10 @@ func TestEnsureDirRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := atomicfile.EnsureDir(tt.path)
-			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("EnsureDir = %v, want an error about %q", err, tt.want)
+			for call, do := range map[string]func(string) error{"EnsureDir": atomicfile.EnsureDir, "CheckDir": atomicfile.CheckDir} {
+				if err := do(tt.path); err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("%s = %v, want an error about %q", call, err, tt.want)
+				}
 			}
 		})
 	}

@@ -38,14 +38,17 @@ func read(path string, max int64) ([]byte, error) {
 	if err := checkRegular(info); err != nil {
 		return nil, err
 	}
-	// One byte more than allowed is enough to know, and a file that grows
-	// meanwhile is caught as well.
+	tooLarge := fmt.Errorf("%w: more than %d bytes", ErrTooLarge, max)
+	if info.Size() > max {
+		return nil, tooLarge
+	}
+	// One byte more than allowed catches a file that grows meanwhile as well.
 	data, err := io.ReadAll(io.LimitReader(f, min(max, math.MaxInt64-1)+1))
 	if err != nil {
 		return nil, err
 	}
 	if int64(len(data)) > max {
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, max)
+		return nil, tooLarge
 	}
 	return data, nil
 }
