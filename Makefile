@@ -2,11 +2,14 @@
 # make build  the static binary, bin/usher
 # make lint   formatting, vet, staticcheck, module files
 # make bench  the benchmarks that stand for a promise, as a table
+# make soak   the long form of the tests of the refresh, the stress for SOAK
+#             (default 10m), with its figures
 # make fuzz   every fuzz target for FUZZTIME each (default 10s)
 # make docs   the generated documentation
 # make clean  removes what the other targets made
 
 FUZZTIME ?= 10s
+SOAK ?= 10m
 GO ?= go
 # The modules of this repository; the tools run first as they are the quickest.
 MODULES := tools . e2e
@@ -17,7 +20,7 @@ STATICCHECK := $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
 # One recipe at a time: the summary of the tests must be the last line.
 .NOTPARALLEL:
-.PHONY: all build test setup lint fmt vet staticcheck modules unit bench fuzz docs clean
+.PHONY: all build test setup lint fmt vet staticcheck modules unit bench soak fuzz docs clean
 
 all: build
 
@@ -63,6 +66,11 @@ unit:
 bench:
 	@$(GO) -C tools run ./benchtable -root ..
 
+soak:
+	$(GO) -C e2e test -count=1 -timeout=0 -parallel=16 -v -run='^(TestStress|TestRefreshVariants)$$' . -stress.time=$(SOAK)
+	$(GO) -C e2e test -count=1 -timeout=0 -run=TestRefreshSurvives . -crash.long
+	$(GO) test -count=1 -timeout=0 -run=TestModel ./token -model.long
+
 fuzz:
 	@tools/fuzz.sh $(FUZZTIME)
 
@@ -70,4 +78,4 @@ docs:
 	$(GO) -C tools run ./rfcdoc ..
 
 clean:
-	rm -rf bin e2e/node_modules
+	rm -rf bin e2e/node_modules e2e/qwencode/node_modules

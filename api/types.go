@@ -100,8 +100,8 @@ type StartLogin struct {
 	// Scopes replaces the provider's configured scopes; empty keeps them.
 	Scopes []string `json:"scopes,omitempty"`
 	// ShareWith names the tool whose own credential file is kept in step with
-	// this credential: "qwen", or "none". Empty leaves it as it was, or as the
-	// provider's configuration says.
+	// this credential: "qwen", or [ShareNone]. Empty leaves it as it was, or as
+	// the provider's configuration says.
 	ShareWith string `json:"share_with,omitempty"`
 	// Origin says who asks, as user@host; the daemon fills it for its own user.
 	Origin string `json:"origin,omitempty"`
@@ -115,6 +115,9 @@ type StartLogin struct {
 	// Owner tells that the daemon's own user asks, as in [Caller].
 	Owner bool `json:"-"`
 }
+
+// ShareNone, as [StartLogin.ShareWith], shares the credential with no tool.
+const ShareNone = "none"
 
 // Caller is who asks, on the native surface.
 func (r StartLogin) Caller() Caller { return Caller{ClientID: r.ClientID, Owner: r.Owner} }
@@ -197,8 +200,12 @@ type Logout struct {
 	// Revocation is "revoked", "unsupported" (the provider has no endpoint),
 	// "kept" (asked to keep), "nothing" (there was no token) or "failed".
 	Revocation string `json:"revocation"`
-	// Error explains a failed revocation.
+	// Error explains a failed revocation, or a file of another tool's that may
+	// still have the tokens.
 	Error *Failure `json:"error,omitempty"`
+	// Unshared names the tool whose file had the same tokens and has them no
+	// longer.
+	Unshared string `json:"unshared,omitempty"`
 	// CancelledLogin is the id of a pending login that was cancelled with it.
 	CancelledLogin string `json:"cancelled_login,omitempty"`
 }

@@ -17,6 +17,7 @@ const (
 	ActionLogin   = "login"
 	ActionRefresh = "refresh"
 	ActionLogout  = "logout"
+	ActionImport  = "import"
 )
 
 // The statuses of a [Record].
@@ -32,6 +33,7 @@ const (
 	StatusNeedsLogin = "needs_login"
 	StatusRemoved    = "removed"
 	StatusRevealed   = "revealed"
+	StatusStored     = "stored"
 )
 
 // maxHint bounds a hint in characters; whatever is longer is no hint.

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -13,10 +12,6 @@ import (
 	"github.com/usherauth/usher/login"
 	"github.com/usherauth/usher/token"
 )
-
-// watchPeriod is how often a daemon looks for credentials that other processes
-// changed.
-const watchPeriod = time.Second
 
 // known is what was last told of a credential.
 type known struct {
@@ -94,62 +89,17 @@ func (b *Broker) announceRemoved(key credential.Key, last uint64) {
 	}})
 }
 
-// watchCredentials tells what other processes do to credentials. What was there
-// at the start is no news: New has looked at it.
-func (b *Broker) watchCredentials(ctx context.Context) {
-	tick := time.NewTicker(watchPeriod)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			b.lookAtCredentials(ctx, false)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// lookAtCredentials tells what is new about the credentials, or, if silent, takes
-// note of it.
-func (b *Broker) lookAtCredentials(ctx context.Context, silent bool) {
-	b.mu.Lock()
-	gone := make(map[credential.Key]bool, len(b.known))
-	for key, k := range b.known {
-		if !k.removed {
-			gone[key] = true
-		}
-	}
-	b.mu.Unlock()
-	for c, err := range b.cfg.Store.List(ctx) {
-		if err != nil {
-			// One that cannot be read is not gone; which one it is, the error
-			// says only to people, so nothing is reported gone this time.
-			b.cfg.Log.Debug("unreadable credential", "error", err)
-			clear(gone)
-			continue
-		}
-		delete(gone, c.Key)
-		if silent {
-			b.remember(ctx, c.Key)
-		} else {
-			b.announce(c)
-		}
-	}
-	for key := range gone {
-		// Stored after the list was read, or not readable? Then it is not gone.
-		if _, err := b.cfg.Store.Get(ctx, key); errors.Is(err, credential.ErrNotFound) {
-			b.announceRemoved(key, 0)
-		}
-	}
-}
-
 // onToken is told by the token manager.
 func (b *Broker) onToken(e token.Event) {
+	b.tallies.count(e)
 	switch e.Type {
 	case token.Refreshed, token.NeedsLogin, token.Adopted:
 		b.announce(e.Credential)
 	case token.Removed:
 		b.announceRemoved(e.Credential.Key, 0)
+	case token.ShareRestored:
+		view := credentialView(e.Credential)
+		b.events.Append(api.Event{Type: api.EventCredentialShareRestored, Credential: &view})
 	}
 	if status, ok := refreshStatus[e.Type]; ok {
 		b.record(audit.Record{

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -98,13 +97,13 @@ func (b *Broker) AuthStatus(ctx context.Context) (api.AuthStatus, error) {
 }
 
 func (b *Broker) pendingFlows(ctx context.Context) ([]api.PendingDeviceFlow, error) {
-	all, err := b.logins.List(ctx)
+	live, err := b.liveLogins(ctx)
 	if err != nil {
 		return nil, err
 	}
 	pending := []api.PendingDeviceFlow{}
-	for _, s := range all {
-		if s.Live() && s.Method == credential.MethodDevice {
+	for _, s := range live {
+		if s.Method == credential.MethodDevice {
 			flow := deviceFlow(s, "")
 			pending = append(pending, api.PendingDeviceFlow{
 				DeviceFlowID: flow.DeviceFlowID, ProviderID: flow.ProviderID, ExpiresAt: flow.ExpiresAt,
@@ -115,17 +114,12 @@ func (b *Broker) pendingFlows(ctx context.Context) ([]api.PendingDeviceFlow, err
 }
 
 func (b *Broker) authProviders(ctx context.Context) ([]api.AuthProvider, error) {
-	out := []api.AuthProvider{}
-	for c, err := range b.cfg.Store.List(ctx) {
-		if _, one := errors.AsType[*credential.UnreadableError](err); one {
-			// It must not hide the others from a client that only wants to
-			// start a login.
-			b.cfg.Log.Warn("unreadable credential", "error", err)
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
+	creds, _, err := b.readable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.AuthProvider, 0, len(creds))
+	for _, c := range creds {
 		out = append(out, authProvider(c))
 	}
 	return out, nil

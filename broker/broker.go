@@ -16,6 +16,7 @@ import (
 	"github.com/usherauth/usher/provider"
 	"github.com/usherauth/usher/secret"
 	"github.com/usherauth/usher/session"
+	"github.com/usherauth/usher/share"
 	"github.com/usherauth/usher/token"
 )
 
@@ -33,6 +34,8 @@ type Config struct {
 	// Daemon makes the broker watch the store: it takes over logins whose
 	// owner died and tells what other processes change, within a second.
 	Daemon bool
+	// OnDemand keeps a daemon from renewing what nobody asks for.
+	OnDemand bool
 	// AfterCrash tells that the daemon before this one was killed, perhaps
 	// before it told of a login's start or end: both are told, and recorded,
 	// again.
@@ -49,6 +52,9 @@ type Config struct {
 	// Sessions are shown the logins in the words of the compatible surface;
 	// nil makes sessions that live as long as the broker.
 	Sessions *session.Hub
+	// Share opens the file of a tool that a credential is shared with; nil
+	// means that of this process's environment.
+	Share func(tool string) (*share.File, error)
 	// Clock judges the validity of tokens; nil means the system's clocks.
 	Clock token.Clock
 	// Log gets what a developer may want to know; nil means nothing is logged.
@@ -68,7 +74,8 @@ type Broker struct {
 
 	telling sync.Mutex // held while a login is told of, so that all logs have one order
 
-	status statusCache
+	status  statusCache
+	tallies *tallies
 
 	mu    sync.Mutex
 	known map[credential.Key]known // what was last told of each credential
@@ -93,12 +100,14 @@ func New(cfg Config) *Broker {
 		cfg:      cfg,
 		resolver: &provider.Resolver{HTTP: cfg.HTTP},
 		events:   event.New(0),
+		tallies:  newTallies(),
 		known:    map[credential.Key]known{},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop = cancel
 	b.tokens = token.NewManager(token.Config{
-		Store: cfg.Store, HTTP: cfg.HTTP, Clock: cfg.Clock, Observe: b.onToken, Log: cfg.Log,
+		Store: cfg.Store, HTTP: cfg.HTTP, Clock: cfg.Clock, Observe: b.onToken, Log: cfg.Log, Share: cfg.Share,
+		KeepAlive: b.keepAlive,
 		ClientSecret: func(ctx context.Context, c credential.Credential) (secret.String, error) {
 			return b.clientSecret(ctx, c.Key, c.Binding)
 		},
@@ -110,10 +119,11 @@ func New(cfg Config) *Broker {
 	b.logins = login.New(login.Config{
 		Store: cfg.Store, HTTP: cfg.HTTP, Providers: cfg.InProcess,
 		ClientSecret: b.clientSecret, MaxActive: cfg.MaxLogins, Adopt: cfg.Daemon, AfterCrash: cfg.AfterCrash,
-		Observe: b.onLogin, Received: cfg.Clock.Now, AliasKey: cfg.AliasKey, Log: cfg.Log,
+		Observe: b.onLogin, Settled: b.settled, Share: cfg.Share, Received: cfg.Clock.Now, AliasKey: cfg.AliasKey, Log: cfg.Log,
 	})
 	if cfg.Daemon {
 		b.watching.Go(func() { b.watchCredentials(ctx) })
+		b.watching.Go(func() { b.sweepOrphans(ctx) })
 	}
 	return b
 }

@@ -743,6 +743,23 @@ func TestLogoutRevokesNothingThatItCannotRemove(t *testing.T) {
 	})
 }
 
+// A removal makes room for itself.
+func TestLogoutFromAFullStore(t *testing.T) {
+	inWorld(t, sandbox.Config{}, func(t *testing.T, w *world) {
+		b := w.broker()
+		w.login(b, "sandbox")
+		w.store.Intercept(func(op string, _ credential.Key) error {
+			if op == "Reserve" {
+				return credential.ErrFull
+			}
+			return nil
+		})
+		if out, err := b.Logout(t.Context(), api.LogoutRequest{Key: "sandbox"}); err != nil || !out.Removed || out.Revocation != api.RevocationRevoked {
+			t.Errorf("Logout = %+v, %v", out, err)
+		}
+	})
+}
+
 func TestCompatibleClientsSeeNoCodeOfANativeLogin(t *testing.T) {
 	inWorld(t, sandbox.Config{Approve: sandbox.ApproveManual}, func(t *testing.T, w *world) {
 		b := w.broker()

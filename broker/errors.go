@@ -101,6 +101,8 @@ func loginNeeded(e *token.LoginNeededError) *api.Error {
 		out.Message += ": the provider refused the refresh token"
 	case e.Cause == credential.CauseNoRefreshToken:
 		out.Message += ": the access token ended and the provider gave no refresh token"
+	case e.Cause == credential.CauseAnswerLost:
+		out.Message += ": an answer of the provider was lost, and with it the token to refresh with"
 	case e.Cause == credential.CauseProviderChanged:
 		out.Message += ": its provider's configuration names another client or issuer now"
 	}

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/audit"
@@ -29,26 +30,33 @@ func (b *Broker) start(ctx context.Context, r api.StartLogin, initiator string) 
 	if err != nil {
 		return login.Snapshot{}, false, err
 	}
-	req, err := b.request(key, r)
+	req, err := b.request(ctx, key, r)
 	if err != nil {
 		return login.Snapshot{}, false, err
 	}
 	req.Initiator = initiator
 	b.remember(ctx, key) // so that a change of account can be told
-	return b.logins.Start(ctx, req)
+	s, joined, err := b.logins.Start(ctx, req)
+	if err == nil && joined {
+		err = checkJoined(s, r.ShareWith, req.ShareWith)
+	}
+	return s, joined, err
 }
 
 // request is what the configuration says about a login of key. What must be
 // asked of the provider is left to Resolve, so that a pending login can be
 // joined, and a store that fails is noticed, without a request.
-func (b *Broker) request(key credential.Key, r api.StartLogin) (login.Request, error) {
+func (b *Broker) request(ctx context.Context, key credential.Key, r api.StartLogin) (login.Request, error) {
 	req := login.Request{Key: key, Scopes: r.Scopes, Origin: r.Origin, Trace: r.Trace}
 	if req.Origin == "" {
 		req.Origin = b.cfg.Origin
 	}
 	var err error
 	if _, ok := b.cfg.InProcess[key.Provider]; ok {
-		req.Method, _, err = methodOf(r, provider.Provider{})
+		if req.Method, _, err = methodOf(r, provider.Provider{}); err != nil {
+			return req, err
+		}
+		req.ShareWith, err = b.sharedWith(ctx, key, r.ShareWith, provider.Provider{})
 		return req, err
 	}
 	p, err := b.cfg.Providers.Lookup(key.Provider)
@@ -62,6 +70,9 @@ func (b *Broker) request(key credential.Key, r api.StartLogin) (login.Request, e
 		req.Scopes = p.Scopes
 	}
 	if req.Method, req.RedirectURI, err = methodOf(r, p); err != nil {
+		return req, err
+	}
+	if req.ShareWith, err = b.sharedWith(ctx, key, r.ShareWith, p); err != nil {
 		return req, err
 	}
 	req.PollInterval = p.PollInterval
@@ -164,4 +175,10 @@ func (b *Broker) Logins(ctx context.Context) ([]api.Login, error) {
 		views = append(views, b.loginView(s, public))
 	}
 	return views, nil
+}
+
+// liveLogins returns the logins that have not ended.
+func (b *Broker) liveLogins(ctx context.Context) ([]login.Snapshot, error) {
+	all, err := b.logins.List(ctx)
+	return slices.DeleteFunc(all, func(s login.Snapshot) bool { return !s.Live() }), err
 }

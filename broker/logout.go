@@ -35,7 +35,7 @@ func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, e
 	if err := b.checkRemovable(ctx, key); err != nil {
 		return out, apiError(err, r.Key)
 	}
-	var last uint64 // generation of what was removed
+	var removed credential.Credential
 	for {
 		c, err := b.cfg.Store.Get(ctx, key)
 		if errors.Is(err, credential.ErrNotFound) {
@@ -57,12 +57,13 @@ func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, e
 		if err != nil {
 			return out, apiError(err, r.Key)
 		}
-		out.Removed, last = true, c.Generation
+		out.Removed, removed = true, c
 		break
 	}
 	b.tokens.Forget(key)
-	b.announceRemoved(key, last)
+	b.announceRemoved(key, removed.Generation)
 	if out.Removed {
+		b.unshare(ctx, removed, &out)
 		r := audit.Record{TraceID: newTrace(), Action: audit.ActionLogout, Status: audit.StatusRemoved, Key: out.Key, Hint: "revocation: " + out.Revocation}
 		if out.Error != nil {
 			r.ErrorKind = string(out.Error.Code)
@@ -78,13 +79,14 @@ const lockPatience = 5 * time.Second
 // checkRemovable finds out, before any token is revoked, whether the store will
 // take the removal: a credential that stays although its tokens are dead would
 // be the worst of both. Someone else's rotation is no obstacle; it has made sure
-// of the space itself, and its answer will meet the tombstone.
+// of the space itself, and its answer will meet the tombstone. Nor is a store
+// that is full, as a removal makes room.
 func (b *Broker) checkRemovable(ctx context.Context, key credential.Key) error {
 	bound, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
 	held, err := b.cfg.Store.BeginRotation(bound, key, 0)
 	switch {
-	case errors.Is(err, credential.ErrNotFound):
+	case errors.Is(err, credential.ErrNotFound), errors.Is(err, credential.ErrFull):
 		return nil
 	case err != nil && bound.Err() != nil:
 		return ctx.Err()
@@ -92,7 +94,7 @@ func (b *Broker) checkRemovable(ctx context.Context, key credential.Key) error {
 		return err
 	}
 	err = held.Reserve(bound)
-	if errors.Is(err, credential.ErrConflict) {
+	if errors.Is(err, credential.ErrConflict) || errors.Is(err, credential.ErrFull) {
 		err = nil
 	}
 	return errors.Join(err, held.Release(true))

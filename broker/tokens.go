@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,23 @@ func (b *Broker) Credentials(ctx context.Context) ([]api.Credential, error) {
 		views = append(views, credentialView(c))
 	}
 	return views, nil
+}
+
+// readable returns the stored credentials, in key order, and how many there are
+// besides that cannot be read: one must not hide the others.
+func (b *Broker) readable(ctx context.Context) (creds []credential.Credential, unreadable int, err error) {
+	for c, err := range b.cfg.Store.List(ctx) {
+		if _, one := errors.AsType[*credential.UnreadableError](err); one {
+			b.cfg.Log.Warn("unreadable credential", "error", err)
+			unreadable++
+			continue
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		creds = append(creds, c)
+	}
+	return creds, unreadable, nil
 }
 
 // Credential returns the credential of key, or an error of

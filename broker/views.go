@@ -76,18 +76,24 @@ func credentialView(c credential.Credential) api.Credential {
 		Key: c.Key.String(), Provider: c.Key.Provider, Account: c.Key.Account, Kind: string(c.Kind),
 		Alias: c.Alias, State: string(state), Cause: string(cause), Scopes: c.Scopes,
 		ExpiresAt: utc(c.ExpiresAt()), RefreshedAt: utc(c.RefreshedAt), Generation: c.Generation,
-		NeedsLoginBy: utc(needsLoginBy(c)),
+		NeedsLoginBy: utc(needsLoginBy(c)), ShareWith: c.Share.Tool,
 	}
 }
 
-// needsLoginBy is when a person will be needed: at the end of the refresh
-// token, or of the access token when there is nothing to renew it with.
+// needsLoginBy is when a person will be needed, zero if that is not known: at the
+// end of the access token when there is nothing to renew it with, and else at
+// that of the refresh token, unless the access token outlives it.
 func needsLoginBy(c credential.Credential) time.Time {
-	if c.State != credential.Active || c.Kind != credential.Refreshable {
+	end := c.ExpiresAt()
+	switch {
+	case c.State != credential.Active || c.Kind != credential.Refreshable:
 		return time.Time{}
-	}
-	if c.RefreshToken.IsZero() {
-		return c.ExpiresAt()
+	case c.RefreshToken.IsZero():
+		return end
+	case c.RefreshExpiresAt.IsZero() || end.IsZero():
+		return time.Time{}
+	case end.After(c.RefreshExpiresAt):
+		return end
 	}
 	return c.RefreshExpiresAt
 }

@@ -20,8 +20,11 @@ import (
 	"github.com/usherauth/usher/e2e/apispec"
 )
 
-// binary is the built usher, the same for all tests.
-var binary string
+// binary is the built usher, the same for all tests. A test that runs itself in
+// another process hands it over in builtVariable.
+var binary = os.Getenv(builtVariable)
+
+const builtVariable = "USHER_E2E_BINARY"
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -34,13 +37,11 @@ func run(m *testing.M) int {
 	if spec, err = apispec.Load("../docs/api/openapi.yaml"); err != nil {
 		return complain(err)
 	}
-	binary = filepath.Join(dir, "usher")
-	// As it is released: static and without paths of this machine.
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, "./cmd/usher")
-	build.Dir = ".."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return complain(fmt.Errorf("building usher: %w\n%s", err, out))
+	if binary == "" {
+		binary = filepath.Join(dir, "usher")
+		if err := build(binary); err != nil {
+			return complain(err)
+		}
 	}
 	// The tests wait for clocks and not for the processor.
 	flag.Parse()
@@ -60,6 +61,17 @@ func run(m *testing.M) int {
 		code = complain(fmt.Errorf("docs/api/openapi.yaml describes what no test has seen:\n\t%s", strings.Join(unseen, "\n\t")))
 	}
 	return code
+}
+
+// build builds usher as it is released: static and without paths of this machine.
+func build(program string) error {
+	build := exec.Command("go", "build", "-trimpath", "-o", program, "./cmd/usher")
+	build.Dir = ".."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building usher: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // unseenHere are the events that a client gets who lags behind by more than the

@@ -56,6 +56,13 @@
 // it lists them once, follows [credential.Store.LoginChanges] from then on, and
 // answers from memory.
 //
+// # Sharing and imports
+//
+// A login carries the name of the tool that its credential will be shared with
+// into that credential, together with what the tool's file held right before;
+// [Config.Settled] then brings the file up to date before the end is told.
+// [Registry.Import] stores what was obtained elsewhere by the same two writes.
+//
 // # Ownership
 //
 // One process owns a login and is the only one that talks to the provider for

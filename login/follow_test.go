@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/usherauth/usher/credential"
@@ -35,6 +36,7 @@ func TestDaemonDoesNotListWhatItKnows(t *testing.T) {
 		b.provider.life = time.Hour
 		count := countOps(b)
 		r := b.registry(adopting)
+		synctest.Wait() // it has looked once, and met no login that is starting
 		s := b.start(r)
 		time.Sleep(10 * time.Minute)
 		all, err := r.List(t.Context())

@@ -28,6 +28,7 @@ type common struct {
 	binding  credential.Binding
 	scopes   string // joined by zero bytes
 	origin   string
+	share    string // what the credential is to be shared with
 	owner    string
 }
 
@@ -36,7 +37,7 @@ func makeRecord(l credential.Login) record {
 		id: l.ID, account: l.Key.Account, initiator: l.Initiator, trace: l.Trace,
 		common: unique.Make(common{
 			provider: l.Key.Provider, method: l.Method, binding: l.Binding,
-			scopes: strings.Join(l.Scopes, "\x00"), origin: l.Origin, owner: l.Owner,
+			scopes: strings.Join(l.Scopes, "\x00"), origin: l.Origin, share: l.ShareWith, owner: l.Owner,
 		}),
 		version: l.Version, created: nanos(l.CreatedAt), expires: nanos(l.ExpiresAt), interval: l.Interval,
 		state: compact(l.State), superseded: l.Superseded,
@@ -63,7 +64,7 @@ func (r *record) login() credential.Login {
 	c := r.common.Value()
 	l := credential.Login{
 		ID: r.id, Key: credential.Key{Provider: c.provider, Account: r.account}, Version: r.version,
-		Method: c.method, Binding: c.binding, Initiator: r.initiator, Origin: c.origin, Trace: r.trace,
+		Method: c.method, Binding: c.binding, Initiator: r.initiator, Origin: c.origin, ShareWith: c.share, Trace: r.trace,
 		Owner: c.owner, CreatedAt: instant(r.created), ExpiresAt: instant(r.expires), Interval: r.interval,
 		Superseded: r.superseded, State: r.state,
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/secret"
+	"github.com/usherauth/usher/share"
 )
 
 // Times of the registry.
@@ -28,6 +30,7 @@ const (
 	pollTimeout    = 30 * time.Second
 	persistTimeout = 30 * time.Second
 	revokeTimeout  = 10 * time.Second
+	settledTimeout = 10 * time.Second
 	// watchPeriod is how often the store is looked at for what other
 	// processes did: their changes are seen within it.
 	watchPeriod = time.Second
@@ -62,6 +65,15 @@ type Config struct {
 	// Observe is told of every transition, in order per login. It must return
 	// quickly and not call the registry; nil means nobody listens.
 	Observe func(Event)
+	// Settled is told of the credential of a login, or of an import, when it is
+	// stored and before the end of the login is told, so that what it does is
+	// done when anybody hears of it. It has 10 seconds; what it could not do
+	// by then does not keep the login from its end. nil means nothing is to do.
+	// It may not call the registry.
+	Settled func(context.Context, credential.Credential)
+	// Share opens the file of a tool that a credential is to be shared with; nil
+	// means that of this process's environment.
+	Share func(tool string) (*share.File, error)
 	// Received tells when a token arrived, on both clocks; nil means the wall
 	// clock alone.
 	Received func() credential.Instant
@@ -116,6 +128,12 @@ func New(cfg Config) *Registry {
 	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(Event) {}
+	}
+	if cfg.Settled == nil {
+		cfg.Settled = func(context.Context, credential.Credential) {}
+	}
+	if cfg.Share == nil {
+		cfg.Share = func(tool string) (*share.File, error) { return share.Open(tool, os.Getenv) }
 	}
 	if cfg.Received == nil {
 		cfg.Received = func() credential.Instant { return credential.Instant{Wall: time.Now().Round(0)} }
@@ -322,6 +340,9 @@ func (r *Registry) all() []*entry {
 // revoke hands a token back that must not be kept. Best effort: what it could
 // not do is in the event's hint.
 func (r *Registry) revoke(l credential.Login, c credential.Credential) string {
+	if !l.Begun() {
+		return "not revoked: it was imported, and whoever had it may use it still"
+	}
 	if _, inProcess := r.cfg.Providers[l.Key.Provider]; inProcess || l.Binding.Endpoints.Revocation == "" {
 		return "not revoked: the provider has no revocation endpoint"
 	}

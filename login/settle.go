@@ -113,7 +113,10 @@ func (r *Registry) settle(ctx context.Context, e *entry) {
 		at = p
 		ending := before
 		ending.State = authorized()
-		after, stored, err := r.store.Settle(ctx, ending, p.Won)
+		after, stored, err := r.store.Settle(ctx, ending, r.seen(p.Won))
+		if err == nil {
+			r.settled(ctx, stored)
+		}
 		e.op.Lock()
 		defer e.op.Unlock()
 		switch {
@@ -180,6 +183,7 @@ func (r *Registry) inPlace(e *entry, after credential.Login, cancelAsked bool) b
 	stored, err := r.store.Get(ctx, after.Key)
 	switch {
 	case err == nil && stored.Grant == after.ID:
+		r.settled(ctx, stored)
 		unsaved := after.Live()
 		if unsaved {
 			after.State = authorized()

@@ -24,6 +24,10 @@ type Request struct {
 	Binding credential.Binding
 	Resolve func(ctx context.Context) (credential.Binding, error)
 	Scopes  []string
+	// ShareWith names the tool that the credential is to be shared with, one of
+	// [share.Tools]; empty for none. It is the caller's who starts the login, not
+	// that of one who joins it.
+	ShareWith string
 	// Method is how to log in. Empty means device where the provider has it,
 	// else code; and that a live login of either is joined.
 	Method credential.Method
@@ -117,7 +121,7 @@ func (r *Registry) startOrJoin(ctx context.Context, f *start, req Request) (cred
 		r.mu.Unlock()
 		l, err := r.store.CreateLogin(ctx, credential.Login{
 			ID: id, Trace: cmp.Or(req.Trace, traceOf(id)), Key: req.Key, Method: req.startingMethod(), State: credential.Starting{},
-			Binding: req.Binding, Scopes: req.Scopes, Initiator: req.Initiator, Origin: req.Origin,
+			Binding: req.Binding, Scopes: req.Scopes, ShareWith: req.ShareWith, Initiator: req.Initiator, Origin: req.Origin,
 			Owner: owner, CreatedAt: now.UTC().Round(0), ExpiresAt: now.Add(startTimeout).UTC().Round(0),
 		}, r.cfg.MaxActive)
 		switch {

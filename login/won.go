@@ -17,7 +17,7 @@ func (r *Registry) credential(l credential.Login, token *oauth.Token) credential
 		Key: l.Key, Kind: credential.Refreshable, Binding: l.Binding, Grant: l.ID, State: credential.Active,
 		AccessToken: token.AccessToken, RefreshToken: token.RefreshToken, IDToken: token.IDToken,
 		TokenType: token.Type, Scopes: token.Scopes, ResourceURL: token.ResourceURL, Extra: token.Extra,
-		Received: r.cfg.Received(), Lifetime: token.Lifetime,
+		Received: r.cfg.Received(), Lifetime: token.Lifetime, Share: credential.Share{Tool: l.ShareWith},
 	}
 	if c.Scopes == nil {
 		c.Scopes = l.Scopes // RFC 6749 section 5.1: absent means as requested

@@ -153,7 +153,7 @@ func TestMistakes(t *testing.T) {
 		want             conffile.Error
 	}{
 		{"unknown key", "mine", own + "scope = 'a'\n", conffile.Error{Line: 3, Column: 1, Key: "scope",
-			Problem: "unknown key; known are base, title, note, issuer, device_authorization_endpoint, authorization_endpoint, token_endpoint, revocation_endpoint, userinfo_endpoint, client_id, client_id_help, client_secret_file, auth_style, redirect_uris, scopes, dialect, resource, poll_interval, tell_context, base_url, base_url_rule"}},
+			Problem: "unknown key; known are base, title, note, issuer, device_authorization_endpoint, authorization_endpoint, token_endpoint, revocation_endpoint, userinfo_endpoint, client_id, client_id_help, client_secret_file, auth_style, redirect_uris, scopes, dialect, resource, poll_interval, keep_alive, share_with, tell_context, base_url, base_url_rule"}},
 		{"wrong type", "mine", "issuer = 3", conffile.Error{Line: 1, Column: 10, Key: "issuer", Problem: "must be a string"}},
 		{"scopes as a string", "mine", own + "scopes = 'a b'", conffile.Error{Line: 3, Column: 10, Key: "scopes", Problem: "must be an array, each element a string"}},
 		{"no TOML", "mine", "issuer: x", conffile.Error{Line: 1, Column: 7, Problem: "*"}},
@@ -184,6 +184,12 @@ func TestMistakes(t *testing.T) {
 		{"resource", "mine", own + "resource = 'api'", conffile.Error{Key: "resource", Problem: "must be an absolute URI without a fragment"}},
 		{"poll interval", "mine", own + "poll_interval = -1", conffile.Error{Key: "poll_interval", Problem: "must be 1 to 3600 seconds"}},
 		{"poll interval too long", "mine", own + "poll_interval = 3601", conffile.Error{Key: "poll_interval", Problem: "must be 1 to 3600 seconds"}},
+		{"keep alive without a unit", "mine", own + "keep_alive = '90'", conffile.Error{Key: "keep_alive", Problem: "must be a whole number and d, h or m, such as 90d, up to 3650d"}},
+		{"keep alive of nothing", "mine", own + "keep_alive = '0d'", conffile.Error{Key: "keep_alive", Problem: "must be a whole number and d, h or m, such as 90d, up to 3650d"}},
+		{"keep alive in two units", "mine", own + "keep_alive = '1d12h'", conffile.Error{Key: "keep_alive", Problem: "must be a whole number and d, h or m, such as 90d, up to 3650d"}},
+		{"keep alive for ever", "mine", own + "keep_alive = '4294967295d'", conffile.Error{Key: "keep_alive", Problem: "must be a whole number and d, h or m, such as 90d, up to 3650d"}},
+		{"keep alive as a number", "mine", own + "keep_alive = 90", conffile.Error{Line: 3, Column: 14, Key: "keep_alive", Problem: "must be a string"}},
+		{"no tool's name", "mine", own + "share_with = 'a b'", conffile.Error{Key: "share_with", Problem: "must be the name of a tool, or none"}},
 		{"escape in the title", "mine", own + `title = "\u001b[2J"`, conffile.Error{Key: "title", Problem: "must be at most 400 plain characters on one line"}},
 		{"unknown base", "mine", "base = 'gitlab'", conffile.Error{Key: "base", Problem: `there is no preset "gitlab"`}},
 		{"base of a user's", "mine", "base = 'mine'", conffile.Error{Key: "base", Problem: `there is no preset "mine"`}},

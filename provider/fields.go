@@ -55,6 +55,8 @@ func (p Provider) Fields() []Field {
 		p.shownDialect(),
 		{Key: "resource", Value: p.Resource},
 		{Key: "poll_interval", Value: seconds(p.PollInterval)},
+		{Key: "keep_alive", Value: spanText(p.KeepAlive)},
+		p.shownShareWith(),
 		{Key: "tell_context", Value: yes(p.TellContext)},
 		{Key: "base_url", Value: p.BaseURL},
 		{Key: "base_url_rule", Value: string(p.BaseURLRule)},
@@ -103,6 +105,15 @@ func (p Provider) shownDialect() Field {
 	f := Field{Key: "dialect", Value: string(p.Dialect)}
 	if p.Dialect == oauth.DialectStandard && !slices.Contains(p.Overridden, f.Key) {
 		f.Source = FromDefault
+	}
+	return f
+}
+
+// shownShareWith shows as well that a person turned sharing off.
+func (p Provider) shownShareWith() Field {
+	f := Field{Key: "share_with", Value: p.ShareWith}
+	if f.Value == "" && slices.Contains(p.Overridden, f.Key) {
+		f.Value = noTool
 	}
 	return f
 }

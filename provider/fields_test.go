@@ -15,7 +15,7 @@ import (
 // TestFields compares what there is to show with testdata/fields/NAME.golden.
 func TestFields(t *testing.T) {
 	c, _ := open(t, map[string]string{
-		"github.toml": "client_id = 'mine'\nscopes = ['repo', 'read:org']\npoll_interval = 8\n",
+		"github.toml": "client_id = 'mine'\nscopes = ['repo', 'read:org']\npoll_interval = 8\nkeep_alive = '180d'\n",
 		"work.toml":   "base = 'qwen-oauth'\ntitle = 'Work'\nissuer = 'https://id.example.com'\ndialect = 'standard'\n",
 		"full.toml":   own + "title = 'Full'\nclient_secret_file = '/etc/usher/secret'\nresource = 'https://api.example.com/'\nuserinfo_endpoint = 'https://id.example.com/me'\n",
 	})
@@ -47,7 +47,7 @@ func TestFieldsAreComplete(t *testing.T) {
 		AuthorizationEndpoint: link("a"), TokenEndpoint: link("t"), RevocationEndpoint: link("r"), UserinfoEndpoint: link("u"),
 		ClientID: "x", ClientIDHelp: "H", ClientSecretFile: file, AuthStyle: "post",
 		RedirectURIs: []string{link("cb")}, Scopes: []string{"s"}, Dialect: "github",
-		Resource: link("api"), PollInterval: 9, TellContext: true, BaseURL: link("b"), BaseURLRule: "resource_url",
+		Resource: link("api"), PollInterval: 9, KeepAlive: "36h", ShareWith: "qwen", TellContext: true, BaseURL: link("b"), BaseURLRule: "resource_url",
 	}}); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestFieldsAreComplete(t *testing.T) {
 	if diff := cmp.Diff(append([]string{"base"}, p.Overridden...), got); diff != "" {
 		t.Errorf("keys (-given +shown):\n%s", diff)
 	}
-	if len(got) != 21 {
-		t.Errorf("got %d keys, want all 21", len(got))
+	if len(got) != 23 {
+		t.Errorf("got %d keys, want all 23", len(got))
 	}
 }

@@ -14,7 +14,7 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "issuer = 'https://a.example'\nclient_id = 'x'\n", "client_id = 'x'", "scopes = []", "scopes = ['a','a']",
-		"base = 'github'", "[issuer]\na = 1", "issuer = 1979-05-27", "a.b.c = 1", "[[scopes]]\nx=1", "poll_interval = 1e9",
+		"base = 'github'", "[issuer]\na = 1", "issuer = 1979-05-27", "a.b.c = 1", "[[scopes]]\nx=1", "poll_interval = 1e9", "keep_alive = '90d'\nshare_with = 'none'",
 		"issuer = \"\"\"\nhttps://a.example\"\"\"", "\ufeffissuer = 'x'", "issuer = 'http://a'", "client_id = \"\\u0000\"",
 		"token_endpoint='https://a/t'\ndevice_authorization_endpoint='https://a/d'", "auth_style='basic'\nclient_secret_file='/x'",
 		string(catalog),

@@ -24,7 +24,7 @@ func loadPresets() (map[string]Settings, error) {
 			if !ok || base.Base != "" {
 				return nil, fmt.Errorf("catalog.toml: %s: base %s cannot be one", name, s.Base)
 			}
-			s, _ = s.over(base)
+			s, _ = s.over(base.lent())
 		}
 		if err := s.validate(); err != nil {
 			return nil, fmt.Errorf("catalog.toml: %s: %w", name, err)

@@ -39,6 +39,7 @@ func TestPresets(t *testing.T) {
 			},
 			ClientID: qwenClient, Scopes: qwenScopes, Dialect: oauth.DialectQwen,
 			BaseURL: "https://dashscope.aliyuncs.com/compatible-mode/v1", BaseURLRule: provider.BaseURLResource,
+			ShareWith: "qwen",
 		},
 		{
 			Endpoints: oauth.Endpoints{

@@ -56,6 +56,12 @@ type Provider struct {
 	// PollInterval is the least time between two polls, 0 to leave it to the
 	// server. The longer one of the two stands.
 	PollInterval time.Duration
+	// KeepAlive is how long a refresh token lives that is not used, 0 if it is
+	// not known to end so.
+	KeepAlive time.Duration
+	// ShareWith names the tool, as package share knows it, whose file a
+	// credential of account default is kept in step with; empty for none.
+	ShareWith string
 	// TellContext lets a login tell the server who asks, as the parameter
 	// usher_context.
 	TellContext bool
@@ -67,8 +73,9 @@ type Provider struct {
 
 // provider turns valid settings into the provider called name.
 func (s Settings) provider(name string) Provider {
-	// Both were validated, and the empty string is the default of a dialect.
+	// They were validated, and the empty string is the default of a dialect.
 	dialect, _ := oauth.ParseDialect(s.Dialect)
+	keepAlive, _ := parseSpan(s.KeepAlive)
 	p := Provider{
 		Name:   name,
 		Title:  s.Title,
@@ -91,12 +98,17 @@ func (s Settings) provider(name string) Provider {
 		Dialect:          dialect,
 		Resource:         s.Resource,
 		PollInterval:     time.Duration(s.PollInterval) * time.Second,
+		KeepAlive:        keepAlive,
+		ShareWith:        s.ShareWith,
 		TellContext:      s.TellContext,
 		BaseURL:          s.BaseURL,
 		BaseURLRule:      BaseURLRule(s.BaseURLRule),
 	}
 	if p.Title == "" {
 		p.Title = name
+	}
+	if p.ShareWith == noTool {
+		p.ShareWith = ""
 	}
 	return p
 }

@@ -89,7 +89,11 @@ func (c *Catalogue) parse(name, path string, data []byte) (Provider, error) {
 	if err != nil {
 		return Provider{}, &conffile.Error{Path: path, Key: "base", Problem: err.Error()}
 	}
-	merged, given := s.over(c.presets[base])
+	defaults := c.presets[base]
+	if base != name {
+		defaults = defaults.lent()
+	}
+	merged, given := s.over(defaults)
 	if err := merged.validate(); err != nil {
 		mistake := &conffile.Error{Path: path, Problem: err.Error()}
 		var of keyError

@@ -56,6 +56,15 @@ type Settings struct {
 	// PollInterval, in seconds, is the least time between two polls. It only
 	// slows down: a longer interval that the server asks for stands.
 	PollInterval int `toml:"poll_interval,omitempty"`
+	// KeepAlive is how long a refresh token lives that is not used: a whole
+	// number and d, h or m, such as 90d. Empty means that it is not known to end
+	// so. A daemon then refreshes in time what nobody uses.
+	KeepAlive string `toml:"keep_alive,omitempty"`
+	// ShareWith names the tool that keeps the tokens of this provider in a file
+	// of its own (see package share): what logs in then is kept in step with
+	// that file. "none" is for overriding a preset that has one; what has a
+	// preset of another name as its base does not get it from there.
+	ShareWith string `toml:"share_with,omitempty"`
 	// TellContext lets a login tell the server which user on which machine
 	// asks, for its page to show to the person who approves (RFC 10027). It
 	// goes out as the parameter usher_context, so it is off but for servers
@@ -74,6 +83,7 @@ func (s Settings) over(base Settings) (merged Settings, given []string) {
 		base.Issuer, base.BaseURL = "", ""
 		base.DeviceAuthorizationEndpoint, base.AuthorizationEndpoint, base.TokenEndpoint = "", "", ""
 		base.RevocationEndpoint, base.UserinfoEndpoint = "", ""
+		base.KeepAlive = ""
 	}
 	merged = base
 	merged.Base = ""
@@ -89,6 +99,13 @@ func (s Settings) over(base Settings) (merged Settings, given []string) {
 		}
 	}
 	return merged, given
+}
+
+// lent is what providers of another name take from the preset s. Not so its
+// tool: that keeps the tokens of one provider.
+func (s Settings) lent() Settings {
+	s.ShareWith = ""
+	return s
 }
 
 // relocates reports whether s says in full where the server is.

@@ -50,6 +50,8 @@ func (s Settings) validate() error {
 		{"auth_style", s.AuthStyle, s.checkAuthStyle},
 		{"dialect", s.Dialect, checkDialect},
 		{"resource", s.Resource, checkResource},
+		{"keep_alive", s.KeepAlive, checkKeepAlive},
+		{"share_with", s.ShareWith, checkShareWith},
 		{"base_url", s.BaseURL, checkURL},
 		{"base_url_rule", s.BaseURLRule, checkBaseURLRule},
 	} {
@@ -183,6 +185,22 @@ func (s Settings) checkAuthStyle(string) error {
 
 func checkDialect(s string) error {
 	_, err := oauth.ParseDialect(s)
+	return err
+}
+
+// noTool is the value of share_with that turns sharing off.
+const noTool = "none"
+
+// checkShareWith wants a name; which tools there are, package share knows.
+func checkShareWith(s string) error {
+	if !safetext.Word(s, "-", 1, 32) {
+		return fmt.Errorf("must be the name of a tool, or %s", noTool)
+	}
+	return nil
+}
+
+func checkKeepAlive(s string) error {
+	_, err := parseSpan(s)
 	return err
 }
 

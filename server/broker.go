@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"io"
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/event"
@@ -39,6 +40,9 @@ type Broker interface {
 	// answer and not an error.
 	Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, error)
 	Providers(ctx context.Context) ([]api.Provider, error)
+	// WriteMetrics writes metrics in the Prometheus text format, which end with
+	// a line feed.
+	WriteMetrics(ctx context.Context, w io.Writer) error
 	// Events is the log that GET /v1/events follows; always the same one.
 	Events() *event.Log
 	// Sessions are the sessions and their streams; always the same ones.

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -137,6 +138,14 @@ func (f *fakeBroker) Logout(_ context.Context, r api.LogoutRequest) (api.Logout,
 
 func (f *fakeBroker) Providers(context.Context) ([]api.Provider, error) {
 	return nil, f.ask("Providers")
+}
+
+func (f *fakeBroker) WriteMetrics(_ context.Context, w io.Writer) error {
+	if err := f.ask("WriteMetrics"); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "# TYPE fake gauge\nfake 1\n")
+	return err
 }
 
 func (f *fakeBroker) Events() *event.Log { return f.log }

@@ -41,6 +41,7 @@ type route struct {
 func (g *gateway) table() []route {
 	return []route{
 		{"GET", "/health", public, g.health},
+		{"GET", "/metrics", bearer, g.metrics},
 		{"GET", "/capabilities", bearer, g.capabilities},
 		{"GET", "/workspace/auth/status", bearer, g.authStatus},
 		{"POST", "/workspace/auth/device-flow", strict, g.startDeviceFlow},

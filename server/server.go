@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/usherauth/usher/secret"
 )
@@ -69,10 +70,13 @@ type Config struct {
 // Server serves one broker. It is safe for concurrent use.
 type Server struct {
 	Config
-	streams chan struct{}                 // one slot per open event stream
-	large   chan struct{}                 // the place of the one large body
-	limits  *limiter                      // nil for none
+	streams chan struct{} // one slot per open event stream
+	large   chan struct{} // the place of the one large body
+	limits  *limiter      // nil for none
+	began   time.Time
 	status  atomic.Pointer[writtenStatus] // the last one
+
+	sessionStreams atomic.Int64 // open ones, on all listeners
 
 	// waiting ends when the server begins to stop, streaming when the
 	// streams are to be closed.
@@ -120,7 +124,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.MaxConnections = cmp.Or(c.MaxConnections, maxConnections)
 	c.MaxStreams = cmp.Or(c.MaxStreams, maxStreams)
-	s := &Server{Config: c, streams: make(chan struct{}, c.MaxStreams), large: make(chan struct{}, 1)}
+	s := &Server{Config: c, streams: make(chan struct{}, c.MaxStreams), large: make(chan struct{}, 1), began: time.Now()}
 	if c.RateLimit != nil {
 		if c.RateLimit.Read < 0 || c.RateLimit.Mutation < 0 || c.RateLimit.Window < 0 {
 			return nil, errors.New("configuring server: a rate limit is negative")

@@ -57,7 +57,8 @@ func (g *gateway) sessionEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	streamHeader(h)
 	follow := func(ctx context.Context, send func([]byte) error) {
-		defer func() { <-g.followed }()
+		g.sessionStreams.Add(1)
+		defer func() { g.sessionStreams.Add(-1); <-g.followed }()
 		defer sub.Close()
 		g.follow(ctx, sub, send)
 	}

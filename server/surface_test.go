@@ -21,6 +21,7 @@ var surface = map[string]struct {
 	malformed, oversize   int
 }{
 	"GET /health":                                 {"200 200 200", "200 200 200", "200 200 200", 200, 413},
+	"GET /metrics":                                {"401 401 200", "200 200 200", "200 200 200", 200, 413},
 	"GET /capabilities":                           {"401 401 200", "200 200 200", "200 200 200", 200, 413},
 	"GET /workspace/auth/status":                  {"401 401 200", "200 200 200", "200 200 200", 200, 413},
 	"POST /workspace/auth/device-flow":            {"401 401 200", "200 200 200", "401 401 401", 400, 413},

@@ -17,6 +17,11 @@ type backOff struct {
 const (
 	firstBackOff = time.Second
 	lastBackOff  = 30 * time.Second
+	// restBackOff is how much longer than readers the background waits after
+	// many failures: nobody stands waiting.
+	restBackOff = 5 * time.Minute
+	// manyFailures in a row are no hiccup.
+	manyFailures = 6
 )
 
 // errFor is the error to answer for generation without trying, or nil.
@@ -25,6 +30,24 @@ func (b *backOff) errFor(generation uint64) error {
 		return nil
 	}
 	return b.err
+}
+
+// rests reports whether renewing generation in the background has to wait.
+func (b *backOff) rests(generation uint64) bool {
+	if b.err == nil || b.generation != generation {
+		return false
+	}
+	until := b.until
+	if b.failures >= manyFailures {
+		until = until.Add(restBackOff)
+	}
+	return time.Now().Before(until)
+}
+
+// remembers reports whether there is something in b that the next failure is to
+// be counted with.
+func (b *backOff) remembers() bool {
+	return b.err != nil && time.Now().Before(b.until.Add(restBackOff+lastBackOff))
 }
 
 // note takes the result of a rotation into account and returns the result for

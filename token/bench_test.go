@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/credential/filestore"
 	"github.com/usherauth/usher/credential/memstore"
+	"github.com/usherauth/usher/internal/memhttp"
 	"github.com/usherauth/usher/oauth"
 	"github.com/usherauth/usher/token"
 )
@@ -74,34 +76,21 @@ func BenchmarkTokenUsable(b *testing.B) {
 	})
 }
 
-// BenchmarkRefreshOwnCost is what a refresh costs beside the provider's answer:
-// locks, re-reading, intent, and the durable write.
+// BenchmarkRefreshOwnCost is what a refresh costs beside the network: locks,
+// re-reading, intent, the durable write, and over HTTP the request and its
+// answer, too.
 func BenchmarkRefreshOwnCost(b *testing.B) {
 	b.Run("refresh", func(b *testing.B) {
-		store, err := filestore.Open(b.TempDir())
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer store.Close()
-		clock := &shifted{Clock: token.SystemClock()}
-		seed(b, store, credential.Credential{
-			Key: key, Kind: credential.Refreshable, State: credential.Active,
-			AccessToken: hide("at-1"), RefreshToken: hide("rt-1"),
-			Received: clock.Now(), Lifetime: time.Hour,
-		})
-		m := token.NewManager(token.Config{Store: store, Clock: clock, Renewers: map[credential.Kind]token.Renewer{
+		benchmarkRefresh(b, token.Config{Renewers: map[credential.Kind]token.Renewer{
 			credential.Refreshable: func(context.Context, credential.Credential) (*oauth.Token, error) {
 				return &oauth.Token{AccessToken: hide("at"), RefreshToken: hide("rt"), Lifetime: time.Hour}, nil
 			},
 		}})
-		defer m.Close(context.Background())
-		for generation := uint64(2); b.Loop(); generation++ {
-			clock.by.Add(int64(time.Hour))
-			got, err := m.Token(context.Background(), key, 0)
-			if err != nil || got.Generation != generation {
-				b.Fatalf("Token = generation %d, %v, want %d", got.Generation, err, generation)
-			}
-		}
+	})
+	b.Run("refresh over HTTP in memory", func(b *testing.B) {
+		benchmarkRefresh(b, token.Config{HTTP: &http.Client{
+			Transport: &memhttp.Transport{Handler: newProvider(time.Hour)},
+		}})
 	})
 	b.Run("baseline write, fsync, rename, fsync folder", func(b *testing.B) {
 		dir, data := b.TempDir(), make([]byte, 1024)
@@ -111,6 +100,35 @@ func BenchmarkRefreshOwnCost(b *testing.B) {
 			}
 		}
 	})
+}
+
+// benchmarkRefresh refreshes, in a store of files, with every turn.
+func benchmarkRefresh(b *testing.B, cfg token.Config) {
+	store, err := filestore.Open(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	clock := &shifted{Clock: token.SystemClock()}
+	cfg.Store, cfg.Clock = store, clock
+	seed(b, store, credential.Credential{
+		Key: key, Kind: credential.Refreshable, State: credential.Active,
+		Binding: credential.Binding{
+			Endpoints: oauth.Endpoints{Token: "https://as.test/token"},
+			ClientID:  "client", AuthStyle: oauth.AuthNone, Dialect: oauth.DialectStandard,
+		},
+		AccessToken: hide("at-1"), RefreshToken: hide("rt-1"),
+		Received: clock.Now(), Lifetime: time.Hour,
+	})
+	m := token.NewManager(cfg)
+	defer m.Close(context.Background())
+	for generation := uint64(2); b.Loop(); generation++ {
+		clock.by.Add(int64(time.Hour))
+		got, err := m.Token(context.Background(), key, 0)
+		if err != nil || got.Generation != generation {
+			b.Fatalf("Token = generation %d, %v, want %d", got.Generation, err, generation)
+		}
+	}
 }
 
 func rawWrite(dir string, data []byte) error {

@@ -49,14 +49,12 @@ func decide(c credential.Credential, now credential.Instant, minTTL time.Duratio
 		return d
 	}
 	wait, held := heldOff(c, now)
-	elapsed, known := age(c, now)
-	spaced := !known || elapsed >= Spacing(c.Lifetime)
 	switch {
 	case !d.usable && held:
 		d.verdict, d.wait = hold, wait
 	case !d.usable:
 		d.verdict = renew
-	case held || !spaced:
+	case held || !spaced(c, now):
 		d.verdict = serve
 	case !enough:
 		d.verdict = renew
@@ -64,6 +62,13 @@ func decide(c credential.Credential, now credential.Instant, minTTL time.Duratio
 		d.verdict = serveAndRenew
 	}
 	return d
+}
+
+// spaced reports whether c was received long enough ago for another rotation
+// that is not urgent.
+func spaced(c credential.Credential, now credential.Instant) bool {
+	elapsed, known := age(c, now)
+	return !known || elapsed >= Spacing(c.Lifetime)
 }
 
 // loginCause is why c cannot be renewed, or "" if it can.

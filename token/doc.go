@@ -30,8 +30,24 @@
 // then publish it. An answer that was lost is asked for again quickly with the
 // same token, at most twice; a slow answer never is. What an error means is
 // decided by one function, classify. Only an invalid_grant that is still
-// true after reading the store once more ends a credential, and even then its
-// bytes are kept and its access token is served while it lives.
+// true after reading the store once more, and after trying every other token
+// that it has kept, ends a credential, and even then its bytes are kept and its
+// access token is served while it lives.
+//
+// A daemon shows every credential to [Manager.Tend] once a second, and those
+// in use are then renewed before anybody has to ask. It also calls
+// [Manager.RevokeOrphans] now and again.
+//
+// # Sharing
+//
+// A credential may be shared with a tool that keeps the same tokens in a file
+// of its own; see package share. A rotation then takes the tool's lock after our
+// own, adopts what the tool was faster to get, stores its own answer first and
+// gives it to the tool after. What fails before the refresh token is spent ends
+// the rotation; the tool's file failing after it does not. While such a
+// credential is in memory or tended, the file is looked at once a second: what
+// the tool got is adopted, and a file that it removed is restored.
+// [Manager.Sync] and [Manager.Unshare] follow a login and a logout.
 //
 // When the answer cannot be made durable, the lock is kept, so that nobody can
 // spend the old refresh token again, the new token is served from memory, and
@@ -41,7 +57,7 @@
 //
 // # What it does not do
 //
-// Nothing is renewed that nobody reads. The package does not log in, does not
-// revoke on logout, and never looks at configuration: Config.ClientSecret
+// Nothing is renewed that nobody reads or tends. The package does not log in,
+// does not revoke on logout, and never looks at configuration: Config.ClientSecret
 // supplies the one thing a credential does not carry itself.
 package token

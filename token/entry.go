@@ -3,7 +3,6 @@ package token
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/usherauth/usher/credential"
 )
@@ -23,6 +22,7 @@ type entry struct {
 	epoch  uint64
 	flight *flight // nil: none
 	back   backOff
+	watch  shareWatch
 }
 
 // publish replaces the snapshot, unless the entry was forgotten after epoch, or
@@ -71,9 +71,23 @@ func (e *entry) settled(c credential.Credential) bool {
 	return e.flight != nil || e.back.errFor(c.Generation) != nil
 }
 
+// inFlight is the rotation that runs, or nil.
+func (e *entry) inFlight() *flight {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.flight
+}
+
+// rests reports whether a renewal of c in the background is not to be tried yet.
+func (e *entry) rests(c credential.Credential) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.flight != nil || e.back.rests(c.Generation)
+}
+
 // idleNow reports whether nothing but the snapshot would be lost with e.
 func (e *entry) idleNow() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.flight == nil && !time.Now().Before(e.back.until)
+	return e.flight == nil && !e.back.remembers()
 }

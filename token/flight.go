@@ -19,6 +19,51 @@ type flight struct {
 	result result
 }
 
+// start starts a rotation of e's key, for which plan says what it is for, unless
+// one runs; it returns the one that runs, and whether it is the one planned. ctx
+// lends its values alone.
+func (m *Manager) start(ctx context.Context, e *entry, plan rotation) (f *flight, planned bool, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.flight != nil {
+		return e.flight, false, nil
+	}
+	if err := e.back.errFor(plan.seen); err != nil && plan.goal != goalShare {
+		return nil, false, err
+	}
+	if !m.begin() {
+		return nil, false, ErrClosed
+	}
+	f = &flight{ready: make(chan struct{})}
+	e.flight = f
+	r := &plan
+	r.m, r.entry, r.epoch, r.flight, r.key = m, e, e.epoch, f, e.key
+	go m.fly(context.WithoutCancel(ctx), r)
+	return f, true, nil
+}
+
+// fly runs a rotation to its end and tells everybody.
+func (m *Manager) fly(ctx context.Context, r *rotation) {
+	defer m.running.Done()
+	r.run(ctx)
+	if r.background {
+		m.background.end()
+	}
+
+	r.entry.mu.Lock()
+	res := r.result
+	if r.goal != goalShare { // which says nothing about the provider
+		res = r.entry.back.note(r.generation(), r.result)
+	}
+	r.entry.flight = nil
+	r.entry.mu.Unlock()
+
+	for _, event := range r.events {
+		m.observe(event)
+	}
+	r.flight.set(res)
+}
+
 func (f *flight) set(r result) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -54,6 +54,8 @@ func (c *clock) reboot()                  { c.mu.Lock(); c.boot++; c.start = tim
 type provider struct {
 	// lenient accepts the previous refresh token again, with the same answer.
 	lenient bool
+	// revocation is the status of the answer to a revocation; 0: none.
+	revocation int
 	// keep: the refresh token never changes and is not repeated.
 	keep bool
 
@@ -78,7 +80,7 @@ type request struct {
 
 func newProvider(lifetime time.Duration) *provider {
 	return &provider{
-		lifetime: int(lifetime / time.Second), gen: 1,
+		lifetime: int(lifetime / time.Second), gen: 1, revocation: http.StatusOK,
 		script: map[int]func(http.ResponseWriter, *http.Request, func(http.ResponseWriter)){},
 	}
 }
@@ -91,7 +93,12 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/revoke" {
 		p.mu.Lock()
 		p.revokes = append(p.revokes, r.PostForm.Get("token"))
+		status := p.revocation
 		p.mu.Unlock()
+		if status == 0 {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(status)
 		return
 	}
 	presented := r.PostForm.Get("refresh_token")
@@ -335,14 +342,31 @@ func (f *fixture) wantSeen(want ...string) {
 	}
 }
 
+// eventTypes are those of the events but Finished, which ends every rotation.
 func (f *fixture) eventTypes() []token.EventType {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	types := []token.EventType{}
 	for _, e := range f.events {
-		types = append(types, e.Type)
+		if e.Type != token.Finished {
+			types = append(types, e.Type)
+		}
 	}
 	return types
+}
+
+// reports are those of the rotations that have ended. The times in them are
+// checked where they matter.
+func (f *fixture) reports() []token.Report {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var reports []token.Report
+	for _, e := range f.events {
+		if e.Type == token.Finished {
+			reports = append(reports, e.Report)
+		}
+	}
+	return reports
 }
 
 func (f *fixture) wantEvents(want ...token.EventType) {

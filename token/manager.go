@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -52,74 +53,6 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// EventType is what happened to a credential.
-type EventType string
-
-// The types of event.
-const (
-	// Refreshed: a rotation succeeded and is stored.
-	Refreshed EventType = "refreshed"
-	// NeedsLogin: the provider refused the refresh token, or has changed, and
-	// that is stored.
-	NeedsLogin EventType = "needs_login"
-	// Adopted: another process changed the credential first.
-	Adopted EventType = "adopted"
-	// Removed: the credential is gone, by somebody's logout.
-	Removed EventType = "removed"
-	// Ambiguous: a request was sent and its answer lost. Err says how.
-	Ambiguous EventType = "ambiguous"
-	// Superseded: a logout or new login overtook a rotation, whose token was
-	// revoked; Err, unless nil, is why that did not work.
-	Superseded EventType = "superseded"
-	// Unstored: a refreshed token could not be stored yet; Err says why. It is
-	// told at once, not at the end of the rotation.
-	Unstored EventType = "unstored"
-	// ShareRestored: the tool that shares the credential had removed its file,
-	// and has it back.
-	ShareRestored EventType = "share_restored"
-	// ShareFailed: the file of the tool that shares the credential could not be
-	// read or written; Err says why.
-	ShareFailed EventType = "share_failed"
-	// Finished: a rotation has ended; Report says how. It is the last event of
-	// each rotation.
-	Finished EventType = "finished"
-)
-
-// Result is how a rotation ended.
-type Result string
-
-// The results of a rotation.
-const (
-	ResultRefreshed  Result = "refreshed"  // a new token is stored
-	ResultAdopted    Result = "adopted"    // somebody else was faster
-	ResultRefused    Result = "refused"    // the provider refused: a login is needed
-	ResultSuperseded Result = "superseded" // overtaken by a logout or a login
-	ResultProvider   Result = "provider"   // the provider could not be asked, or gave no answer to go by
-	ResultStore      Result = "store"      // the store failed
-	ResultBusy       Result = "busy"       // the lock was not to be had
-)
-
-// Report is what a rotation that has ended was like.
-type Report struct {
-	Result Result
-	// Requests is how often the refresh token was sent; Ambiguous, how many of
-	// those have an unknown outcome.
-	Requests, Ambiguous int
-	// LockWait is the wait for the rotation lock, Took the whole time.
-	LockWait, Took time.Duration
-	// Recovered: an earlier rotation had been interrupted.
-	Recovered bool
-}
-
-// Event is one thing that happened in a rotation.
-type Event struct {
-	Type EventType
-	// Credential is as stored after it; for Removed its Key alone.
-	Credential credential.Credential
-	Err        error
-	Report     Report // of Finished
-}
-
 // Manager hands out and renews the tokens of one store. It is safe for
 // concurrent use. Several managers, in one process or in many, may share a
 // store.
@@ -140,15 +73,23 @@ type Manager struct {
 	abandoned context.Context
 	abandon   context.CancelFunc
 
+	started    time.Time
+	seed       maphash.Seed // of the jitter
+	background throttle     // of the rotations that Tend starts
+
 	mu      sync.Mutex // guards what follows and replacing entries
 	closed  bool
 	ticking bool
-	running sync.WaitGroup // rotations and the tick; added to only while not closed
+	reads   map[credential.Key]time.Time // key -> when it was last read, about
+	running sync.WaitGroup               // rotations and the tick; added to only while not closed
 }
 
 // NewManager returns a manager. It starts nothing; the first read does.
 func NewManager(cfg Config) *Manager {
-	m := &Manager{cfg: cfg, clock: cfg.Clock, log: cfg.Log}
+	m := &Manager{
+		cfg: cfg, clock: cfg.Clock, log: cfg.Log,
+		started: time.Now(), seed: maphash.MakeSeed(), reads: map[credential.Key]time.Time{},
+	}
 	if m.clock == nil {
 		m.clock = SystemClock()
 	}
@@ -169,20 +110,6 @@ func (m *Manager) Forget(key credential.Key) {
 		e.forget()
 	}
 }
-
-// Tend keeps c, a stored credential, ready for those who will ask: it renews it
-// in the background when that is due, and an unused one before its refresh
-// token ends. A daemon calls it for every stored credential once a second; it
-// returns at once.
-func (m *Manager) Tend(c credential.Credential) {}
-
-// Sync brings the file of the tool that key is shared with in step, after a
-// login that this process has stored; nothing for a key that is not shared.
-func (m *Manager) Sync(ctx context.Context, key credential.Key) error { return nil }
-
-// Unshare removes c's tokens from the file of the tool that c was shared with,
-// after a logout; what is not c's stays.
-func (m *Manager) Unshare(ctx context.Context, c credential.Credential) error { return nil }
 
 // Close stops the manager. It waits for rotations until their tokens are stored
 // or ctx ends, and then gives up storing; those that wait for another process's

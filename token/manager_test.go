@@ -73,6 +73,7 @@ func TestManyReadersOneRefresh(t *testing.T) {
 		f := newFixture(t, 10*time.Minute)
 		managers := []*token.Manager{f.m, f.manager(), f.manager()}
 		for expiry := range 3 {
+			f.provider.script[expiry+1] = slowly(func() {}) // until everybody waits
 			time.Sleep(10 * time.Minute)
 			var readers sync.WaitGroup
 			for i := range 60 {
@@ -86,6 +87,13 @@ func TestManyReadersOneRefresh(t *testing.T) {
 			readers.Wait()
 		}
 		f.wantSeen("rt-1", "rt-2", "rt-3")
+		told := map[token.EventType]int{}
+		for _, e := range f.eventTypes() {
+			told[e]++
+		}
+		if told[token.Refreshed] != 3 || told[token.Adopted] != 6 {
+			t.Errorf("events = %v, want 3 refreshed, and each adopted by the two others", told)
+		}
 		if f.provider.overlap != 1 || f.provider.reuse != 0 {
 			t.Errorf("overlap %d, reuse %d, want 1, 0", f.provider.overlap, f.provider.reuse)
 		}
@@ -250,15 +258,15 @@ func TestAnswerLostStrict(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		f.wantEvents(token.Ambiguous, token.NeedsLogin)
 		c := f.stored()
-		if c.State != credential.NeedsLogin || c.Cause != credential.CauseRefused || c.RefreshToken.Reveal() != "rt-1" {
+		if c.State != credential.NeedsLogin || c.Cause != credential.CauseAnswerLost || c.RefreshToken.Reveal() != "rt-1" {
 			t.Errorf("stored %+v, want needs_login with its refresh token kept", c)
 		}
 		f.want(f.m, 0, "at-1")
 		time.Sleep(4 * time.Minute)
 		for range 3 {
 			_, err := f.m.Token(t.Context(), key, 0)
-			if needed, ok := errors.AsType[*token.LoginNeededError](err); !ok || needed.Cause != credential.CauseRefused {
-				t.Errorf("Token = %v, want LoginNeededError, refresh_refused", err)
+			if needed, ok := errors.AsType[*token.LoginNeededError](err); !ok || needed.Cause != credential.CauseAnswerLost {
+				t.Errorf("Token = %v, want LoginNeededError, answer_lost", err)
 			}
 		}
 		f.wantSeen("rt-1", "rt-1")

@@ -22,6 +22,7 @@ func TestMerge(t *testing.T) {
 		Extra: secret.New(`{"keep":1,"team":"x"}`), Alias: "acct-abcdef",
 		Received: received, Lifetime: time.Hour,
 		RefreshExpiresAt: received.Wall.Add(time.Hour), HoldOffUntil: received.Wall.Add(time.Minute),
+		Share: credential.Share{Tool: "qwen", Seen: "digest"}, Unknown: secret.New(`{"later":1}`),
 	}
 	now := later(time.Hour, time.Hour, "a")
 	renewed := old

@@ -9,24 +9,29 @@ import (
 	"github.com/usherauth/usher/credential"
 )
 
-// The steps of a rotation that write: the answer, a refusal, and what to do
-// when someone else wrote in between.
+// The steps of a rotation that make the answer durable, and what to do when
+// someone else wrote in between.
 
 const (
 	// firstStoreWait doubles up to lastStoreWait between tries to store.
 	firstStoreWait = time.Second
 	lastStoreWait  = 60 * time.Second
-	// revokeTimeout bounds the revocation of a token nobody can use.
-	revokeTimeout = 10 * time.Second
 	// maxConflicts bounds what is only ever a short race with another writer.
 	maxConflicts = 8
 )
 
 // renewed is what the answer makes of c.
 func (r *rotation) renewed(c credential.Credential) credential.Credential {
+	if r.candidate != nil {
+		// An answer without a refresh token leaves the one that was sent.
+		c.RefreshToken, c.RefreshExpiresAt = r.candidate.RefreshToken, r.candidate.RefreshExpiresAt
+	}
 	next := merge(c, r.answer, r.received)
 	if r.lost {
 		next.HoldOffUntil = r.received.Wall.Add(holdOffAfter(next.Lifetime))
+	}
+	if r.theirs != nil {
+		next.Share.Seen = r.theirsSeen
 	}
 	return next
 }
@@ -41,8 +46,7 @@ func (r *rotation) persist() step {
 		stored, err := r.held.Commit(ctx, next)
 		switch {
 		case err == nil:
-			r.event(Refreshed, stored, nil)
-			return r.adopt(stored)
+			return r.refreshed(stored)
 		case errors.Is(err, credential.ErrSuperseded):
 			return stepSuperseded
 		}
@@ -61,33 +65,10 @@ func (r *rotation) persist() step {
 // twice would bring it back after a logout.
 func (r *rotation) serveUnstored(next credential.Credential, err error) {
 	next.Generation = r.record.Generation + 1
+	err = fmt.Errorf("storing refreshed credential %s: %w", r.key, err)
 	r.entry.publish(r.epoch, r.m.snapshot(next, ""))
-	r.flight.set(result{cred: next, unstored: fmt.Errorf("storing refreshed credential %s: %w", r.key, err)})
-}
-
-// demote stores that a login is needed. Every secret is kept.
-func (r *rotation) demote() step {
-	needsLogin := func(c credential.Credential) credential.Credential {
-		c.State, c.Cause = credential.NeedsLogin, r.cause
-		return c
-	}
-	ctx := context.WithoutCancel(r.ctx)
-	stored, err := r.held.Commit(ctx, needsLogin(r.record))
-	if errors.Is(err, credential.ErrSuperseded) {
-		r.discard(ctx)
-		stored, err = r.amend(ctx, needsLogin)
-	}
-	switch {
-	case errors.Is(err, credential.ErrNotFound):
-		return r.gone()
-	case errors.Is(err, errOvertaken):
-		r.event(Adopted, stored, nil)
-		return r.adopt(stored)
-	case err != nil:
-		return r.failStore("storing the refusal of", err)
-	}
-	r.event(NeedsLogin, stored, nil)
-	return r.adopt(stored)
+	r.m.observe(Event{Type: Unstored, Credential: next, Err: err})
+	r.flight.set(result{cred: next, unstored: err})
 }
 
 // superseded: while the answer was on its way, the record changed. If only
@@ -99,23 +80,32 @@ func (r *rotation) superseded() step {
 	switch {
 	case err == nil:
 		r.discard(ctx)
-		r.event(Refreshed, stored, nil)
-		return r.adopt(stored)
+		return r.refreshed(stored)
 	case errors.Is(err, errOvertaken) && stored.Grant == r.record.Grant:
 		// The same login with yet another token. Which of the two is newer is
 		// for the store to say, which has kept ours aside.
 		r.event(Adopted, stored, nil)
 		return r.adopt(stored)
 	case errors.Is(err, credential.ErrNotFound):
-		r.event(Superseded, r.record, r.revoke(ctx))
-		r.discard(ctx)
+		r.renounce(ctx, r.record)
 		return r.gone()
 	case errors.Is(err, errOvertaken):
-		r.event(Superseded, stored, r.revoke(ctx))
-		r.discard(ctx)
-		return r.adopt(stored)
+		r.renounce(ctx, stored)
+		return r.end(ResultSuperseded, result{cred: stored})
 	default:
 		return r.failStore("storing refreshed", err)
+	}
+}
+
+// renounce revokes the answer, in whose place now is c, or nothing after c. What
+// could not be revoked stays aside, an orphan for [Manager.RevokeOrphans].
+func (r *rotation) renounce(ctx context.Context, c credential.Credential) {
+	won := r.renewed(r.record)
+	won.RefreshToken = r.answer.RefreshToken // not an old one that goes on being good
+	settled, err := r.m.revoke(ctx, r.client, won)
+	r.event(Superseded, c, err)
+	if settled {
+		r.discard(ctx)
 	}
 }
 
@@ -140,29 +130,4 @@ func (r *rotation) amend(ctx context.Context, change func(credential.Credential)
 		}
 	}
 	return credential.Credential{}, err
-}
-
-// revoke tells the provider that what this rotation won will not be used
-// (RFC 7009). One try: nothing of ours depends on it.
-func (r *rotation) revoke(ctx context.Context) error {
-	if r.client == nil || r.client.Endpoints.Revocation == "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
-	defer cancel()
-	token, hint := r.answer.RefreshToken, "refresh_token"
-	if token.IsZero() {
-		token, hint = r.answer.AccessToken, "access_token"
-	}
-	if err := r.client.Revoke(ctx, token, hint); err != nil {
-		r.m.log.Warn("revoking a superseded token", "key", r.key, "err", err)
-		return fmt.Errorf("revoking a superseded token: %w", err)
-	}
-	return nil
-}
-
-func (r *rotation) discard(ctx context.Context) {
-	if err := r.held.Discard(ctx); err != nil {
-		r.m.log.Error("removing a superseded token", "key", r.key, "err", err)
-	}
 }

@@ -78,6 +78,9 @@ func (m *Manager) read(ctx context.Context, key credential.Key, minTTL time.Dura
 			_, _ = m.renew(ctx, e, s.cred, minTTL)
 			return m.token(s, minTTL), nil
 		case login:
+			if m.awaitOther(ctx, e, s.cred) {
+				continue
+			}
 			return Token{}, &LoginNeededError{Key: key, Cause: d.cause}
 		case hold:
 			return Token{}, m.heldOff(key, d.wait)
@@ -93,6 +96,17 @@ func (m *Manager) read(ctx context.Context, key credential.Key, minTTL time.Dura
 
 // errAgain: a renewal came to an end that asks for another decision.
 var errAgain = errors.New("decide again")
+
+// awaitOther waits for a rotation that runs though c cannot be renewed: it may
+// adopt what the tool that shares c got. It reports whether c has changed.
+func (m *Manager) awaitOther(ctx context.Context, e *entry, c credential.Credential) bool {
+	f := e.inFlight()
+	if f == nil {
+		return false
+	}
+	r, err := f.wait(ctx)
+	return err == nil && r.err == nil && r.cred.Generation > c.Generation
+}
 
 // awaitRenewal renews what s holds, or joins who does, and answers from the
 // result.
@@ -156,9 +170,18 @@ func (m *Manager) token(s *snapshot, minTTL time.Duration) Token {
 	return t
 }
 
-// entry returns key's entry, which it makes if need be, and sees to it that
-// the tick runs.
+// entry returns the entry of a key that is being read; see entryOf.
 func (m *Manager) entry(key credential.Key) (*entry, error) {
+	e, err := m.entryOf(key)
+	if err == nil {
+		e.used.Store(true)
+	}
+	return e, err
+}
+
+// entryOf returns key's entry, which it makes if need be, and sees to it that
+// the tick runs.
+func (m *Manager) entryOf(key credential.Key) (*entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -172,7 +195,6 @@ func (m *Manager) entry(key credential.Key) (*entry, error) {
 		next[key] = e
 		m.entries.Store(&next)
 	}
-	e.used.Store(true)
 	if !m.ticking {
 		m.ticking = true
 		m.running.Add(1)
@@ -196,6 +218,7 @@ func (m *Manager) current(ctx context.Context, e *entry, minTTL time.Duration) (
 	}
 	s, err := m.load(ctx, e)
 	if err == nil {
+		m.watchShare(e, s.cred)
 		return s, nil
 	}
 	if errors.Is(err, credential.ErrNotFound) {
@@ -231,41 +254,6 @@ func (m *Manager) load(ctx context.Context, e *entry) (*snapshot, error) {
 // renew starts a rotation for c, or joins the one that runs. While a failure
 // is being backed off from, it answers with that failure.
 func (m *Manager) renew(ctx context.Context, e *entry, c credential.Credential, minTTL time.Duration) (*flight, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.flight != nil {
-		return e.flight, nil
-	}
-	if err := e.back.errFor(c.Generation); err != nil {
-		return nil, err
-	}
-	if !m.begin() {
-		return nil, ErrClosed
-	}
-	f := &flight{ready: make(chan struct{})}
-	e.flight = f
-	r := &rotation{
-		m: m, entry: e, epoch: e.epoch, flight: f,
-		key: e.key, seen: c.Generation, minTTL: minTTL,
-	}
-	go m.fly(context.WithoutCancel(ctx), r)
-	return f, nil
-}
-
-// fly runs a rotation to its end and tells everybody.
-func (m *Manager) fly(ctx context.Context, r *rotation) {
-	defer m.running.Done()
-	r.run(ctx)
-
-	r.entry.mu.Lock()
-	res := r.entry.back.note(r.generation(), r.result)
-	r.entry.flight = nil
-	r.entry.mu.Unlock()
-
-	if m.cfg.Observe != nil {
-		for _, event := range r.events {
-			m.cfg.Observe(event)
-		}
-	}
-	r.flight.set(res)
+	f, _, err := m.start(ctx, e, rotation{seen: c.Generation, minTTL: minTTL})
+	return f, err
 }

@@ -31,14 +31,7 @@ func (m *Manager) snapshot(c credential.Credential, stamp string) *snapshot {
 		stamp: stamp,
 		from:  now.Wall.UnixNano(),
 		spare: Margin(c.Lifetime),
-		token: Token{
-			AccessToken: c.AccessToken,
-			Type:        c.TokenType,
-			ExpiresAt:   c.ExpiresAt(),
-			Scopes:      c.Scopes,
-			ResourceURL: c.ResourceURL,
-			Generation:  c.Generation,
-		},
+		token: tokenOf(c),
 	}
 	s.until = s.end(left(c, now))
 	if loginCause(c, m.cfg.Renewers[c.Kind] != nil) == "" {
@@ -48,6 +41,18 @@ func (m *Manager) snapshot(c credential.Credential, stamp string) *snapshot {
 		s.until = 0
 	}
 	return s
+}
+
+// tokenOf is the token in c.
+func tokenOf(c credential.Credential) Token {
+	return Token{
+		AccessToken: c.AccessToken,
+		Type:        c.TokenType,
+		ExpiresAt:   c.ExpiresAt(),
+		Scopes:      c.Scopes,
+		ResourceURL: c.ResourceURL,
+		Generation:  c.Generation,
+	}
 }
 
 // end is from plus d, without overflow.

@@ -45,13 +45,17 @@ func (m *Manager) tick() {
 // look checks one key against the clocks and the store. It is false if nobody
 // needs the key any more.
 func (m *Manager) look(e *entry) bool {
-	if e.used.Swap(false) {
+	used := e.used.Swap(false)
+	if used {
 		e.idle = 0
 	} else {
 		e.idle++
 	}
 	epoch := e.currentEpoch()
 	s := e.snap.Load()
+	if used && s != nil {
+		m.noteRead(e.key)
+	}
 	if e.idle >= idleTicks {
 		e.drop(epoch)
 		return !e.idleNow()
@@ -69,11 +73,14 @@ func (m *Manager) look(e *entry) bool {
 	ctx, cancel := context.WithTimeout(m.closing, budget)
 	defer cancel()
 	stamp, err := m.cfg.Store.Stamp(ctx, e.key)
-	if err != nil || stamp == s.stamp {
-		return true // memory is all there is while the store cannot be asked
+	if err == nil && stamp != s.stamp {
+		// An error leaves what is in memory, unless the credential is gone.
+		_, _ = m.load(ctx, e)
 	}
-	// An error leaves what is in memory, unless the credential is gone.
-	_, _ = m.load(ctx, e)
+	// Memory is all there is while the store cannot be asked.
+	if s := e.snap.Load(); s != nil {
+		m.watchShare(e, s.cred)
+	}
 	return true
 }
 

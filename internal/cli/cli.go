@@ -16,6 +16,7 @@ import (
 	"io"
 	"log/slog"
 
+	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/internal/term"
 )
 
@@ -41,6 +42,10 @@ type app struct {
 // first one asks the command to come to an end, and no further one cuts off
 // what must not be cut off. It ends early when ctx does.
 func Main(ctx context.Context, args []string, stdio Stdio) int {
+	ignoreBrokenPipes()
+	if quickToken(args, stdio) {
+		return api.ExitOK
+	}
 	a := &app{
 		in:     stdio.In,
 		out:    term.New(stdio.Out, stdio.Getenv),
@@ -48,7 +53,6 @@ func Main(ctx context.Context, args []string, stdio Stdio) int {
 		getenv: stdio.Getenv,
 		debug:  stdio.Getenv("USHER_DEBUG") == "1",
 	}
-	ignoreBrokenPipes()
 	ctx, stop := untilSignal(ctx, interrupts...)
 	defer stop()
 	root := a.root()

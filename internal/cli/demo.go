@@ -166,7 +166,8 @@ func (d *demo) startDaemon(ctx context.Context) error {
 		return err
 	}
 	var first daemonFile
-	if d.daemon, err = d.startChild(ctx, &first, "serve", "--listen", "127.0.0.1:0", "--json"); err != nil {
+	// On demand, so that it is the readers who set off the refresh.
+	if d.daemon, err = d.startChild(ctx, &first, "serve", "--listen", "127.0.0.1:0", "--json", "--on-demand"); err != nil {
 		return err
 	}
 	// What a client on another machine would be given by the owner.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"html"
 	"io"
 	"net/http"
@@ -13,36 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
-
-// openTerminal returns both ends of a new terminal: the one that a person has
-// before them, and the one that a program writes to.
-func openTerminal(t *testing.T) (person, program *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = person.Close() })
-	fd := int(person.Fd())
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 60, Col: 100}); err != nil {
-		t.Fatal(err)
-	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return person, program
-}
 
 // On a terminal nothing approves by itself: the demo waits for a person, who
 // opens the link in a browser and approves on the page there.
@@ -54,7 +24,7 @@ func TestDemoWaitsForAPerson(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	person, program := openTerminal(t)
+	person, program := openTerminal(t, 100)
 	var out, shown safeBuffer
 	cmd := exec.Command(self, "demo")
 	cmd.Env = append(os.Environ(), asUsher+"=1", "TERM=xterm", "LANG=C.UTF-8", "NO_COLOR=1")

@@ -33,7 +33,7 @@ type local struct {
 }
 
 func (a *app) openLocal(dirs config.Dirs) (*local, error) {
-	store, err := filestore.Open(dirs.Home)
+	store, err := filestore.Open(dirs.Home, filestore.WithRuntimeDir(dirs.RuntimeDir))
 	if err != nil {
 		return nil, storeError(err)
 	}

@@ -23,7 +23,11 @@ usage: usher login KEY [flags]
   --scope S       ask for this scope; repeat for more (default: the provider's)
   --timeout D     stop waiting after this time, such as 90s, with exit code 8;
                   the login stays pending, and the same command goes on with it
+  --share-with T  keep the tokens in step with the file of another tool, which
+                  must be qwen (default: as before, or as the provider says)
+  --no-share      share them with no tool
   --no-qr         show no QR code
+  --no-prompt     do not offer to start over when the code has expired
   --no-browser    open no browser on this machine (it never does)
   --json          print the pending login with link and code, and the ended
                   login, as one line of JSON each
@@ -44,6 +48,9 @@ type loginOptions struct {
 	timeout   time.Duration // 0: none
 	noQR      bool
 	noBrowser bool // nothing opens a browser yet
+	shareWith string
+	noShare   bool
+	quiet     bool // ask nothing
 	json      bool
 }
 
@@ -62,6 +69,9 @@ func (a *app) loginCommand() *cobra.Command {
 	f.DurationVar(&o.timeout, "timeout", 0, "stop waiting after this time")
 	f.BoolVar(&o.noQR, "no-qr", false, "show no QR code")
 	f.BoolVar(&o.noBrowser, "no-browser", false, "open no browser")
+	f.StringVar(&o.shareWith, "share-with", "", "share the tokens with this tool")
+	f.BoolVar(&o.noShare, "no-share", false, "share them with no tool")
+	f.BoolVar(&o.quiet, "no-prompt", false, "do not offer to start over")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
@@ -73,30 +83,47 @@ func (a *app) runLogin(ctx context.Context, o loginOptions) error {
 	if o.timeout < 0 {
 		return usagef("--timeout must not be negative")
 	}
+	if err := checkSharing(&o.shareWith, o.noShare); err != nil {
+		return err
+	}
 	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
 	defer stop()
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
+	err = a.logIn(ctx, s, o)
 	bound := settleBound
-	defer func() { s.close(bound) }()
+	if ctx.Err() != nil {
+		bound = cancelBound
+	}
+	s.close(bound)
+	return err
+}
 
+// logIn logs in, and once more as often as a person at the terminal wants to
+// after a login that came to nothing.
+func (a *app) logIn(ctx context.Context, s *session, o loginOptions) error {
+	for {
+		err := a.logInOnce(ctx, s, o)
+		if !a.canStartOver(o, err) {
+			return err
+		}
+		again, askErr := a.agree(ctx, asError(err).Message+". Start over?")
+		if askErr != nil {
+			return askErr
+		}
+		if !again {
+			return err
+		}
+	}
+}
+
+func (a *app) logInOnce(ctx context.Context, s *session, o loginOptions) error {
 	// What cannot be read here shows in the login itself.
 	before, _ := s.Credential(ctx, o.key)
-	began := time.Now()
-	login, err := s.StartLogin(ctx, api.StartLogin{Key: o.key, Method: api.MethodDevice, Scopes: o.scopes, Origin: origin()})
-	name, _, _ := strings.Cut(o.key, "/")
-	p, problems := a.lookProvider(s, name)
-	a.warnAll(problems)
+	login, p, err := a.startLogin(ctx, s, o)
 	if err != nil {
-		if ctx.Err() != nil {
-			bound = cancelBound
-			a.cancelStart(s, o.key, began)
-		}
-		if e := asError(err); e.Code == api.CodeProviderUnreachable && p.Note != "" {
-			return e.WithHint("%s\n%s", p.Note, e.Hint)
-		}
 		return err
 	}
 	if o.json {
@@ -106,11 +133,7 @@ func (a *app) runLogin(ctx context.Context, o loginOptions) error {
 	}
 	if !login.Ended() {
 		a.showLogin(login, p, !o.noQR)
-		login, err = a.await(ctx, s, login, o)
-		if ctx.Err() != nil {
-			bound = cancelBound
-		}
-		if err != nil {
+		if login, err = a.await(ctx, s, login, o); err != nil {
 			return err
 		}
 	}
@@ -120,6 +143,26 @@ func (a *app) runLogin(ctx context.Context, o loginOptions) error {
 		}
 	}
 	return a.tellEnd(login, before)
+}
+
+// startLogin starts the login, or joins the one that is pending.
+func (a *app) startLogin(ctx context.Context, s *session, o loginOptions) (api.Login, provider.Provider, error) {
+	began := time.Now()
+	login, err := s.StartLogin(ctx, api.StartLogin{
+		Key: o.key, Method: api.MethodDevice, Scopes: o.scopes, ShareWith: o.shareWith, Origin: origin(),
+	})
+	name, _, _ := strings.Cut(o.key, "/")
+	p, problems := a.lookProvider(s, name)
+	a.warnAll(problems)
+	if err != nil {
+		if ctx.Err() != nil {
+			a.cancelStart(s, o.key, began)
+		}
+		if e := asError(err); e.Code == api.CodeProviderUnreachable && p.Note != "" {
+			return login, p, e.WithHint("%s\n%s", p.Note, e.Hint)
+		}
+	}
+	return login, p, err
 }
 
 // cancelStart cancels the login of key that this process began to start and

@@ -162,6 +162,7 @@ func (a *app) tellEnd(l api.Login, before api.Credential) error {
 		as = " as " + c.Alias
 	}
 	a.sayf("Logged in to %s%s; %s.", l.Key, as, lifetime(*c, time.Now()))
+	a.tellShared(*c)
 	if before.Alias != "" && c.Alias != "" && before.Alias != c.Alias {
 		a.warnf("this is another account than before, which was %s", before.Alias)
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 const logoutHelp = `Log out: revoke the tokens at the provider (RFC 7009), then remove them from
-this machine. They are removed even if the provider does not answer; the exit
-code is 1 or 6 then.
+this machine, and from the file of the tool that shares them. They are removed
+even if the provider does not answer; the exit code is 1 or 6 then.
 
 usage: usher logout KEY [flags]
 
@@ -63,10 +63,17 @@ func (a *app) runLogout(ctx context.Context, o logoutOptions) error {
 }
 
 // tellLogout tells what a logout did. A revocation that failed is an error:
-// the tokens may still work for whoever has a copy.
+// the tokens may still work for whoever has a copy. So is a copy that stays.
 func (a *app) tellLogout(done api.Logout) error {
 	if done.CancelledLogin != "" {
 		a.sayf("Cancelled the pending login for %s.", done.Key)
+	}
+	if done.Unshared != "" {
+		a.sayf("Removed the file of %s as well, which had the same tokens.", show(done.Unshared))
+	}
+	if done.Error != nil && done.Revocation != api.RevocationFailed {
+		return api.Errorf(done.Error.Code, "logged out of %s, but %s", done.Key, done.Error.Hint).
+			WithHint("remove that file")
 	}
 	switch {
 	case !done.Removed:

@@ -145,12 +145,22 @@ func (i *installation) environ() []string {
 // launch starts cmd, which runs the program in the end.
 func (i *installation) launch(cmd *exec.Cmd) *process {
 	i.t.Helper()
+	return i.launchAt(cmd, nil)
+}
+
+// launchAt is launch with standard error elsewhere, unless that is nil.
+func (i *installation) launchAt(cmd *exec.Cmd, stderr io.Writer) *process {
+	i.t.Helper()
 	p := &process{t: i.t, cmd: cmd}
 	cmd.Env = append(i.environ(), cmd.Env...)
-	cmd.Stderr = &p.err
+	if cmd.Stderr = stderr; stderr == nil {
+		cmd.Stderr = &p.err
+	}
 	var err error
-	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		i.t.Fatal(err)
+	if cmd.Stdin == nil {
+		if p.in, err = p.cmd.StdinPipe(); err != nil {
+			i.t.Fatal(err)
+		}
 	}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

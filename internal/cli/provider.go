@@ -10,6 +10,7 @@ import (
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/internal/term"
 	"github.com/usherauth/usher/provider"
+	"github.com/usherauth/usher/share"
 )
 
 const providerHelp = `Where logins happen. Some providers come with usher; others are added, one file
@@ -207,6 +208,11 @@ func (a *app) runProviderShow(c *provider.Catalogue, name string, asJSON bool) e
 	}
 	for _, w := range p.Warnings() {
 		a.warnf("%s", show(w))
+	}
+	if p.ShareWith != "" {
+		if err := share.Check(p.ShareWith); err != nil {
+			a.warnf("share_with: %s", show(err.Error()))
+		}
 	}
 	if asJSON {
 		return a.printJSON(d)

@@ -18,6 +18,7 @@ usage: usher COMMAND
   token KEY      print an access token that works, refreshed if needed
   status [KEY]   what is logged in
   logout KEY     revoke the tokens at the provider and remove them here
+  import qwen    take over the login of qwen-code
   provider       where logins happen: add, list, show, remove
   serve          run the daemon, for other programs and machines
   sandbox        run an OAuth server to try things with
@@ -70,6 +71,9 @@ const environmentHelp = `The variables that usher reads:
                        added providers are in the folder providers beside it
   USHER_SERVER_TOKEN   the bearer token of usher serve, else QWEN_SERVER_TOKEN
   USHER_DEBUG=1        the same as --debug
+  QWEN_HOME            the folder of qwen-code, whose file qwen-oauth shares
+                       (default ~/.qwen)
+  CI                   if true, nothing is asked at a terminal
   NO_COLOR             if set, no colour
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY
                        the way to providers
@@ -80,13 +84,20 @@ XDG_DATA_HOME and XDG_CONFIG_HOME move the defaults. On macOS both are in
 
 // root is the tree of all commands.
 func (a *app) root() *cobra.Command {
+	var version bool
 	root := a.command(&cobra.Command{
-		Use: "usher", Long: rootHelp, Version: readVersion().String(),
+		Use: "usher", Long: rootHelp,
 		SilenceErrors: true, SilenceUsage: true,
 		PersistentPreRun: func(*cobra.Command, []string) {},
-	}, func(ctx context.Context, _ []string) error { return a.runStatus(ctx, statusOptions{newcomer: true}) })
+	}, func(ctx context.Context, _ []string) error {
+		if version {
+			return a.printf("%s\n", readVersion())
+		}
+		return a.runStatus(ctx, statusOptions{newcomer: true})
+	})
+	// Not cobra's own flag: its template would link a library into every run.
+	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.PersistentFlags().BoolVar(&a.debug, "debug", a.debug, "log what happens")
-	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
 		text := cmd.Long
 		if cmd.Name() == "completion" || cmd.HasParent() && cmd.Parent().Name() == "completion" {
@@ -95,7 +106,7 @@ func (a *app) root() *cobra.Command {
 		_, _ = fmt.Fprint(cmd.OutOrStdout(), text)
 	})
 	root.AddCommand(
-		a.loginCommand(), a.tokenCommand(), a.statusCommand(), a.logoutCommand(),
+		a.loginCommand(), a.tokenCommand(), a.statusCommand(), a.logoutCommand(), a.importCommand(),
 		a.providerCommand(), a.serveCommand(), a.sandboxCommand(), a.demoCommand(), a.versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "what the exit codes mean", Long: exitCodesHelp},
 		&cobra.Command{Use: "environment", Short: "files and variables", Long: environmentHelp},

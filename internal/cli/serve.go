@@ -36,6 +36,8 @@ who may:
   --allow-origin URL    let web pages of this origin in; repeat for more, '*' is
                         any
 how much:
+  --on-demand           refresh a token when somebody asks for it, and none in
+                        the background
   --max-logins N        how many logins may be pending at a time (default 4)
   --rate-limit          bound how often one client may ask
   --rate-limit-read N, --rate-limit-mutation N, --rate-limit-window TIME
@@ -78,6 +80,7 @@ type serveOptions struct {
 	allowOrigins   []string
 	limited        bool
 	limit          server.RateLimit
+	onDemand       bool
 	maxLogins      int
 	auditLog       string
 	json           bool
@@ -112,6 +115,7 @@ func (o *serveOptions) bind(f *pflag.FlagSet) {
 	f.IntVar(&o.limit.Read, "rate-limit-read", 0, "how many reads in a window")
 	f.IntVar(&o.limit.Mutation, "rate-limit-mutation", 0, "how many changes in a window")
 	f.DurationVar(&o.limit.Window, "rate-limit-window", 0, "the window of the rate limit")
+	f.BoolVar(&o.onDemand, "on-demand", false, "refresh nothing in the background")
 	f.IntVar(&o.maxLogins, "max-logins", login.DefaultMaxActive, "how many logins may be pending")
 	f.StringVar(&o.auditLog, "audit-log", "", "append who did what to this file")
 	f.BoolVar(&o.json, "json", false, "print JSON")

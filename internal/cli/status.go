@@ -16,23 +16,32 @@ import (
 
 const statusHelp = `Show what is logged in: state, when the access token expires, when it was last
 refreshed, and a label of the account. Makes no connection but to the daemon of
-this data folder, and refreshes nothing.
+this data folder, and refreshes nothing. Within seven days of the end of what
+can be renewed, it says when a login will be needed.
 
 usage: usher status [KEY] [flags]
 
-  --json   print JSON: an array, or the one object of KEY
+  --expect X   for monitors and scripts: exit 3, and say which and why, unless
+               every credential shown meets X; there must be at least one
+                 active       it yields tokens now, without a person
+                 valid:TIME   and for that long, such as valid:10m or valid:7d:
+                              its token lives so long, or can be renewed and no
+                              end of that is known to come earlier
+  --json       print JSON: an array, or the one object of KEY
 
 With KEY the exit code is 3 if there is nothing usable.
 
 examples:
   usher status
   usher status github --json
+  usher status --expect valid:1h || mail -s 'log in again' ada
 `
 
 // statusOptions are the arguments of status.
 type statusOptions struct {
-	key  string // empty: all
-	json bool
+	key    string // empty: all
+	json   bool
+	expect string
 	// newcomer: say more about the first steps.
 	newcomer bool
 }
@@ -48,31 +57,57 @@ func (a *app) statusCommand() *cobra.Command {
 		return a.runStatus(ctx, o)
 	})
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	cmd.Flags().StringVar(&o.expect, "expect", "", "fail unless every credential meets this")
 	return cmd
 }
 
 func (a *app) runStatus(ctx context.Context, o statusOptions) error {
+	x, err := parseExpectation(o.expect)
+	if err != nil {
+		return err
+	}
 	creds, logins, err := a.readStatus(ctx, o)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	if o.key != "" {
-		return a.showOne(creds[0], o.json, now)
-	}
-	if o.json {
-		return a.printJSON(creds)
-	}
-	if len(creds) == 0 && len(logins) == 0 {
-		a.firstSteps(o.newcomer)
-		return nil
-	}
-	if err := a.printLines(statusLines(creds, logins, now, a.out.Columns())); err != nil {
+	if err := a.showStatus(o, creds, logins, now); err != nil {
 		return err
 	}
+	if err := a.settle(x, creds, now); err != nil || o.json && o.key == "" {
+		return err
+	}
+	return a.needed(o, creds, now)
+}
+
+// showStatus prints what was asked for.
+func (a *app) showStatus(o statusOptions, creds []api.Credential, logins []api.Login, now time.Time) error {
+	switch {
+	case o.json && o.key != "":
+		return a.printJSON(creds[0])
+	case o.json:
+		return a.printJSON(creds)
+	case len(creds) == 0 && len(logins) == 0:
+		if o.expect == "" {
+			a.firstSteps(o.newcomer)
+		}
+		return nil
+	}
+	return a.printLines(statusLines(creds, logins, now, a.out.Columns()))
+}
+
+// needed says which of creds need a login, now or soon. Of the one that was
+// asked for by its key it is the error of the command.
+func (a *app) needed(o statusOptions, creds []api.Credential, now time.Time) error {
 	for _, c := range creds {
-		if e := loginNeeded(c, now); e != nil {
+		e := loginNeeded(c, now)
+		switch {
+		case e != nil && o.key != "":
+			return e
+		case e != nil:
 			a.sayError(e)
+		case neededSoon(c, now) && !o.json:
+			a.sayf("%s", forecast(c, now))
 		}
 	}
 	return nil
@@ -115,20 +150,6 @@ func (a *app) readStatus(ctx context.Context, o statusOptions) ([]api.Credential
 		}
 	}
 	return creds, pending, nil
-}
-
-// showOne shows the credential of one key.
-func (a *app) showOne(c api.Credential, asJSON bool, now time.Time) error {
-	var err error
-	if asJSON {
-		err = a.printJSON(c)
-	} else {
-		err = a.printLines(statusLines([]api.Credential{c}, nil, now, a.out.Columns()))
-	}
-	if e := loginNeeded(c, now); err == nil && e != nil {
-		return e
-	}
-	return err
 }
 
 // statusLines is the table of credentials and, below, that of pending logins.
@@ -190,6 +211,8 @@ func causeText(cause string) string {
 		return "it has ended and cannot be renewed"
 	case credential.CauseProviderChanged:
 		return "the configuration of its provider has changed"
+	case credential.CauseAnswerLost:
+		return "an answer of the provider was lost, and with it the token to renew it with"
 	}
 	return show(cause)
 }

@@ -11,11 +11,14 @@ import (
 	"github.com/usherauth/usher/api"
 )
 
-const tokenHelp = `Print an access token that works, refreshed first if needed.
+const tokenHelp = `Print an access token that works, refreshed first if needed. Where a login is
+needed and somebody is at the terminal, it offers the login there and then.
 
 usage: usher token KEY [flags]
 
   --min-ttl D   the life that the token must still have, such as 5m
+  --no-prompt   do not offer a login; nor is one offered with --json, with
+                CI=true, or without a terminal to type at and to read
   --json        print a JSON object: access_token, token_type, expires_at,
                 scopes, base_url
 
@@ -34,6 +37,7 @@ const tokenPatience = 75 * time.Second
 type tokenOptions struct {
 	key    string
 	minTTL time.Duration // 0: left to usher
+	quiet  bool          // ask nothing
 	json   bool
 }
 
@@ -46,6 +50,7 @@ func (a *app) tokenCommand() *cobra.Command {
 		return a.runToken(ctx, o)
 	})
 	cmd.Flags().DurationVar(&o.minTTL, "min-ttl", 0, "the life that the token must still have")
+	cmd.Flags().BoolVar(&o.quiet, "no-prompt", false, "do not offer a login")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
@@ -61,10 +66,19 @@ func (a *app) runToken(ctx context.Context, o tokenOptions) error {
 	if err != nil {
 		return err
 	}
-	defer s.close(settleBound)
-	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
-	defer cancel()
-	t, err := s.Token(ctx, api.TokenRequest{Key: o.key, MinTTL: int(seconds)})
+	bound := settleBound
+	defer func() { s.close(bound) }()
+	r := api.TokenRequest{Key: o.key, MinTTL: int(seconds)}
+	t, err := readToken(ctx, s, r)
+	if needed := neededLogin(err); needed != nil && a.canOffer(s, o) {
+		if err := a.offerLogin(ctx, s, o.key, needed); err != nil {
+			if ctx.Err() != nil {
+				bound = cancelBound
+			}
+			return err
+		}
+		t, err = readToken(ctx, s, r)
+	}
 	if err != nil {
 		return err
 	}
@@ -75,4 +89,11 @@ func (a *app) runToken(ctx context.Context, o tokenOptions) error {
 		return a.printJSON(t)
 	}
 	return a.printf("%s\n", t.AccessToken)
+}
+
+// readToken waits for a token for as long as it may take.
+func readToken(ctx context.Context, s *session, r api.TokenRequest) (api.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, tokenPatience)
+	defer cancel()
+	return s.Token(ctx, r)
 }

@@ -4,7 +4,7 @@
 //
 // The rules it serves: results go to standard output and nothing else does;
 // talk goes to standard error; only what is of no use later goes to the
-// terminal alone, and is erased. Nothing here waits for input.
+// terminal alone, and is erased. Only [Screen.Ask] waits for input.
 package term
 
 import (

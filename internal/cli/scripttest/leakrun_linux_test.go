@@ -186,7 +186,7 @@ func (l *leakTest) plan(endpoint string, do ...string) {
 // serve starts the daemon and follows its events.
 func (l *leakTest) serve() {
 	l.t.Helper()
-	l.daemon = l.start("serve", "--listen", "127.0.0.1:0")
+	l.daemon = l.start("serve", "--listen", "127.0.0.1:0", "--on-demand")
 	if !eventually(func() bool { return l.daemon.ended() || listening.MatchString(l.daemon.stderr.String()) }) || l.daemon.ended() {
 		l.t.Fatalf("the daemon did not start: %s", &l.daemon.stderr)
 	}

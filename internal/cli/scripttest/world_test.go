@@ -110,7 +110,8 @@ var listening = regexp.MustCompile(`listening on (http://[0-9.:]+)`)
 // startDaemon starts the daemon of the script's home and sets $DAEMON to its
 // address.
 func (w *world) startDaemon(setenv func(name, value string)) error {
-	p, err := w.start(w.work, "serve", "--listen", "127.0.0.1:0")
+	// On demand, or the provider would see more refreshes than without a daemon.
+	p, err := w.start(w.work, "serve", "--listen", "127.0.0.1:0", "--on-demand")
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,53 @@
+package cli
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/share"
+)
+
+// checkSharing makes one of the flags --share-with and --no-share, as
+// [api.StartLogin] has it.
+func checkSharing(with *string, no bool) error {
+	switch {
+	case no && *with != "":
+		return usagef("--share-with and --no-share exclude each other")
+	case no:
+		*with = api.ShareNone
+	case *with != "":
+		if err := share.Check(*with); err != nil {
+			return usagef("--share-with: %w", err)
+		}
+	}
+	return nil
+}
+
+// tellShared tells which tool has the tokens of a new credential as well. That
+// tool's file is the business of whoever stored the credential; if it is not to
+// be seen here, that is said.
+func (a *app) tellShared(c api.Credential) {
+	if c.ShareWith == "" {
+		return
+	}
+	f, err := share.Open(c.ShareWith, a.getenv)
+	if err != nil {
+		a.warnf("shared with %s, but: %s", show(c.ShareWith), show(err.Error()))
+		return
+	}
+	if stamp, err := f.Stamp(); err != nil || stamp == "" {
+		a.warnf("shared with %s, whose file could not be written yet: %s", c.ShareWith, a.homely(f.Path()))
+		return
+	}
+	a.sayf("Shared with %s: %s", c.ShareWith, a.homely(f.Path()))
+}
+
+// homely is path with the home folder as ~, for people.
+func (a *app) homely(path string) string {
+	home := a.getenv("HOME")
+	if rest, ok := strings.CutPrefix(path, home+string(filepath.Separator)); ok && home != "" {
+		path = filepath.Join("~", rest)
+	}
+	return show(path)
+}

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// openTerminal returns both ends of a new terminal: the one that a person has
+// before them, and the one that a program writes to.
+func openTerminal(t *testing.T, columns int) (person, program *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = person.Close() })
+	raw, err := person.SyscallConn() // Fd would make Close wait for a read
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, unlocked, sized := 0, error(nil), error(nil)
+	asked := raw.Control(func(fd uintptr) {
+		n, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+		unlocked = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0)
+		sized = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 60, Col: uint16(columns)})
+	})
+	if err := errors.Join(asked, err, unlocked, sized); err != nil {
+		t.Fatal(err)
+	}
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return person, program
+}
+
+// seat is a process whose terminal a person sits at. Its standard output is a
+// pipe, as in $(usher token KEY).
+type seat struct {
+	*process
+	person  *os.File
+	columns int
+	raw     *safeBuffer
+}
+
+// atTerminal starts the program in a session of its own, with a new terminal.
+func (i *installation) atTerminal(columns int, args ...string) *seat {
+	i.t.Helper()
+	return i.seated(columns, exec.Command(self(i.t), args...))
+}
+
+func (i *installation) seated(columns int, cmd *exec.Cmd) *seat {
+	i.t.Helper()
+	person, program := openTerminal(i.t, columns)
+	defer program.Close() // the child has it
+	// A robot that runs these tests is not what they are about.
+	cmd.Env = append([]string{"TERM=xterm", "LANG=C.UTF-8", "NO_COLOR=1", "CI="}, cmd.Env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
+	cmd.Stdin = program
+	s := &seat{person: person, columns: columns, raw: &safeBuffer{}}
+	s.process = i.launchAt(cmd, program)
+	go func() { _, _ = io.Copy(s.raw, person) }()
+	return s
+}
+
+// types has the person type text.
+func (s *seat) types(text string) {
+	s.t.Helper()
+	if _, err := io.WriteString(s.person, text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// awaits waits until the person sees text, wherever its lines are broken.
+func (s *seat) awaits(text string) {
+	s.t.Helper()
+	eventually(s.t, "the terminal shows "+text, func() bool {
+		return strings.Contains(strings.Join(strings.Fields(s.screen()), " "), text)
+	})
+}
+
+// screen is what the person sees.
+func (s *seat) screen() string { return screenOf(s.raw.String(), s.columns) }
+
+// screenOf is what a terminal of so many columns shows after raw. It knows the
+// escapes that this program uses.
+func screenOf(raw string, columns int) string {
+	lines, row, column := [][]rune{nil}, 0, 0
+	for len(raw) > 0 {
+		switch {
+		case strings.HasPrefix(raw, "\x1b[A"):
+			row, raw = max(row-1, 0), raw[3:]
+			continue
+		case strings.HasPrefix(raw, "\x1b[K"), strings.HasPrefix(raw, "\x1b[J"):
+			lines[row] = lines[row][:min(column, len(lines[row]))]
+			if raw[2] == 'J' {
+				lines = lines[:row+1]
+			}
+			raw = raw[3:]
+			continue
+		}
+		r := []rune(raw)[0]
+		raw = raw[len(string(r)):]
+		switch {
+		case r == '\r':
+			column = 0
+			continue
+		case r == '\n' || column == columns:
+			row++
+			if row == len(lines) {
+				lines = append(lines, nil)
+			}
+		}
+		if r == '\n' {
+			continue // a terminal that is not raw sends \r before it
+		}
+		if column == columns {
+			column = 0
+		}
+		for len(lines[row]) <= column {
+			lines[row] = append(lines[row], ' ')
+		}
+		lines[row][column] = r
+		column++
+	}
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(strings.TrimRight(string(line), " ") + "\n")
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// userCodes finds the codes of the sandbox.
+var userCodes = regexp.MustCompile(`\b[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}\b`)
+
+func TestScreenOf(t *testing.T) {
+	for raw, want := range map[string]string{
+		"one\r\ntwo\r\n":                       "one\ntwo\n",
+		"abcdefg\r\nh":                         "abcde\nfg\nh\n",
+		"abcde\r\nf":                           "abcde\nf\n",
+		"a\r\nbcdefg\r\n\x1b[A\x1b[A\r\x1b[Jx": "a\nx\n",
+		"abc\r\x1b[Kd":                         "d\n",
+	} {
+		if got := screenOf(raw, 5); got != want {
+			t.Errorf("%q: got %q, want %q", raw, got, want)
+		}
+	}
+}
