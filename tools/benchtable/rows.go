@@ -48,6 +48,12 @@ var benchmarks = []benchmark{
 		{what: "start to the first /health, median", of: metric{"DaemonStart", "ms-median"}, atMost: 25},
 		{what: "start to the first /health, best", of: metric{"DaemonStart", "ms-best"}, atMost: 25},
 	}},
+	{"", "./token", "BenchmarkTokenUsable", "2000000x", 1, []row{
+		{what: "a token from memory", of: metric{"TokenUsable/manager", "ns/op"}, baseline: metric{"TokenUsable/baseline_sync.Map_and_time.Now", "ns/op"}, atMost: 200},
+	}},
+	{"", "./token", "BenchmarkRefreshOwnCost", "500x", 3, []row{
+		{what: "a refresh's own cost", of: metric{"RefreshOwnCost/refresh", "ms"}, baseline: metric{"RefreshOwnCost/baseline_write,_fsync,_rename,_fsync_folder", "ms"}, atMost: 3},
+	}},
 	{"", "./internal/cli", "BenchmarkTokenCommand", "1x", 3, []row{
 		{what: "usher token, the whole process, median", of: metric{"TokenCommand", "usher-ms"}, baseline: metric{"TokenCommand", "empty-ms"}},
 		{what: "usher token, times an empty program", of: metric{"TokenCommand", "usher-x"}, atMost: 2},

@@ -111,7 +111,7 @@ func number(v float64) string {
 
 // unit is the part of a metric's unit that a reader needs: the row says the rest.
 func unit(u string) string {
-	for _, known := range []string{"req/s", "us", "ms", "MB", "B"} {
+	for _, known := range []string{"req/s", "ns", "us", "ms", "MiB", "MB", "B", "x"} {
 		if slices.Contains(strings.FieldsFunc(u, func(r rune) bool { return r == '-' || r == '/' }), known) ||
 			strings.HasSuffix(u, known) {
 			return known
