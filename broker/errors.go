@@ -78,6 +78,12 @@ func apiError(err error, key string) *api.Error {
 		return api.Errorf(api.CodeProviderRefused, "%w", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return api.Errorf(api.CodeTimeout, "timed out")
+	case errors.Is(err, credential.ErrDamaged):
+		name := key
+		if name == "" { // a list's: the file alone knew which
+			name = "KEY"
+		}
+		return api.Errorf(api.CodeStoreFailure, "%w", err).WithHint("it cannot be repaired; run: usher login %s", name)
 	}
 	// What is left comes from the store: it names the file, the trouble and
 	// what helps.

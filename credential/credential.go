@@ -58,9 +58,10 @@ type Instant struct {
 type Share struct {
 	// Tool names the other tool, as package share knows it; empty for none.
 	Tool string
-	// Seen is the digest of the refresh token that the tool's file held when it
-	// was last read or written, empty if it held none: a file with another one,
-	// that is not the credential's own, was changed by the tool.
+	// Seen are digests of the refresh tokens that the tool's file held when it was
+	// read or written, and of those that the credential had, the newest first,
+	// separated by spaces: a file with another one, that is not the credential's
+	// own, was changed by the tool.
 	Seen string
 }
 

@@ -28,6 +28,9 @@ var (
 	// ErrFull is the cause of a failure of the store that has no room for what
 	// was to be written. A Delete may succeed all the same: it makes room.
 	ErrFull = errors.New("no room left")
+	// ErrDamaged is the cause of a failure to read a credential that is beyond
+	// repair. A new login replaces it.
+	ErrDamaged = errors.New("the file is damaged and there is no earlier one")
 )
 
 // Store keeps credentials, logins and client registrations of one tenant.

@@ -36,7 +36,7 @@ func atRandom(random *rand.Rand, most time.Duration) killer {
 			cmd.Process.Kill()
 		}
 		e := <-done
-		if e.signal == 0 && e.code != exitOK {
+		if e.signal == 0 && e.code != exitOK && e.code != exitLoginNeeded { // a kill before may have cost the login
 			return death{}, fmt.Errorf("the refresh ended before it was killed: %v", e)
 		}
 		// Nobody knows where it was: that is told by the sandbox's record.

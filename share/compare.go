@@ -17,8 +17,8 @@ const (
 	Missing Relation = iota
 	// Same: the file holds the credential's refresh token.
 	Same
-	// Ours: the tool has not changed the file since we saw it: the credential
-	// is newer.
+	// Ours: the tool has not changed the file since we saw it, or an old one was
+	// put back: the credential is newer.
 	Ours
 	// Theirs: the tool has changed the file: its token is newer.
 	Theirs
@@ -58,9 +58,9 @@ func Compare(c credential.Credential, found Contents, err error) Relation {
 		return Theirs
 	case digest == Digest(c.RefreshToken) && !spoilt:
 		return Same
-	case digest == Digest(c.RefreshToken) || digest == c.Share.Seen && spoilt:
+	case digest == Digest(c.RefreshToken) || Remembers(c.Share.Seen, digest) && spoilt:
 		return Missing
-	case digest == c.Share.Seen:
+	case Remembers(c.Share.Seen, digest):
 		return Ours
 	default:
 		return Theirs
@@ -97,6 +97,6 @@ func Adopt(c credential.Credential, found Contents, now credential.Instant) cred
 		next.Received.Wall = now.Wall.Add(-time.Second)
 		next.Received.Boot = now.Boot - time.Second
 	}
-	next.Share.Seen = Digest(found.RefreshToken)
+	next.Share.Seen = Remember(c.Share.Seen, Digest(c.RefreshToken), Digest(found.RefreshToken))
 	return next
 }

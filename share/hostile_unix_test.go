@@ -25,7 +25,7 @@ func TestRefusesFoldersOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, f := range map[string]*File{"the folder itself": f, "behind a link": linking} {
-		if _, err := f.Read(); err == nil || isMissing(err) || !strings.Contains(err.Error(), open) {
+		if _, err := f.Read(); err == nil || IsMissing(err) || !strings.Contains(err.Error(), open) {
 			t.Errorf("%s: Read = %v, want a refusal that names the folder", name, err)
 		}
 	}
@@ -46,7 +46,7 @@ func TestPipes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := f.Read(); err == nil || isMissing(err) {
+	if _, err := f.Read(); err == nil || IsMissing(err) {
 		t.Errorf("Read = %v, want a refusal", err)
 	}
 	if _, err := f.Lock(t.Context()); err == nil || errors.Is(err, ErrBusy) {

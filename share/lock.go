@@ -138,15 +138,11 @@ func isOurs(held *os.File, path string) (bool, error) {
 // Read is [File.Read] under the lock; Write compares with what it saw.
 func (l *Lock) Read() (Contents, error) {
 	c, err := l.file.Read()
-	if err == nil || isMissing(err) {
+	if err == nil || IsMissing(err) {
 		l.seen = Digest(c.RefreshToken)
 	}
 	return c, err
 }
-
-// isMissing reports whether a file that was read with err is as good as not
-// there.
-func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrInvalid) }
 
 // Write makes the file hold c's tokens, durably, with what else stands in it.
 // [ErrChanged] if its refresh token is not the one that Read saw any more; one
@@ -204,7 +200,7 @@ func (l *Lock) Remove() error {
 // refresh token that is neither the one that Read saw nor the one of digest.
 func (l *Lock) unchanged(digest string) (members, error) {
 	c, all, err := l.file.read()
-	if err != nil && !isMissing(err) {
+	if err != nil && !IsMissing(err) {
 		return nil, err
 	}
 	if now := Digest(c.RefreshToken); now != "" && now != l.seen && now != digest {
@@ -219,9 +215,10 @@ func (l *Lock) Release() error {
 	close(l.stop)
 	<-l.done
 	ours, err := isOurs(l.held, l.path)
-	_ = l.held.Close() // before the removal, which Windows refuses otherwise
 	if ours {
-		err = os.Remove(l.path)
+		err = uproot(l.held, l.path)
+	} else {
+		_ = l.held.Close()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("giving the lock of the tool back: %w", err)

@@ -270,7 +270,7 @@ func TestLockExcludes(t *testing.T) {
 		)
 		for range 8 {
 			wg.Go(func() {
-				for range 3 {
+				for range 20 {
 					l, err := f.Lock(t.Context())
 					if err != nil {
 						t.Error(err)
@@ -281,7 +281,7 @@ func TestLockExcludes(t *testing.T) {
 						t.Error("two hold the lock")
 					}
 					mu.Unlock()
-					time.Sleep(time.Second)
+					time.Sleep(50 * time.Millisecond)
 					mu.Lock()
 					inside--
 					mu.Unlock()

@@ -50,7 +50,7 @@ func plant(path string) (*os.File, error) {
 		err = os.Chtimes(path, now, now)
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close(), os.Remove(path))
+		return nil, errors.Join(err, uproot(f, path))
 	}
 	return f, nil
 }
@@ -94,8 +94,13 @@ func sight(path string) (sighting, error) {
 		return sighting{}, err
 	}
 	s := sighting{info: info, text: string(text)}
-	if mark := ourMark(); mark != "" && strings.HasPrefix(s.text, mark) {
-		s.dead = !isAlive(f)
+	if mark := ourMark(); mark != "" && strings.HasPrefix(s.text, mark) && !isAlive(f) {
+		// Unless it was given back meanwhile, and is not there any more.
+		named, err := os.Lstat(path)
+		if err != nil {
+			return sighting{}, err
+		}
+		s.dead = os.SameFile(named, info)
 	}
 	return s, nil
 }

@@ -45,6 +45,12 @@ func isAlive(f *os.File) bool {
 	return false
 }
 
+// uproot removes the lock that f is, and closes f: in this order, or those who
+// look in between would take its holder for dead.
+func uproot(f *os.File, path string) error {
+	return errors.Join(os.Remove(path), f.Close())
+}
+
 // syncDir makes the entries of a folder durable. Some network and user space
 // file systems know no such operation.
 func syncDir(path string) error {

@@ -1,6 +1,7 @@
 package share
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 )
@@ -20,6 +21,11 @@ func markAlive(*os.File) bool { return false }
 
 // isAlive is not asked, since nothing is marked.
 func isAlive(*os.File) bool { return true }
+
+// uproot removes the lock that f was. Open files cannot be removed.
+func uproot(f *os.File, path string) error {
+	return errors.Join(f.Close(), os.Remove(path))
+}
 
 // syncDir does nothing: Windows cannot sync a directory.
 func syncDir(string) error { return nil }

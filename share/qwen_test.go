@@ -99,7 +99,7 @@ func TestReadRefuses(t *testing.T) {
 	if err := os.Mkdir(f.Path(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Read(); err == nil || isMissing(err) {
+	if _, err := f.Read(); err == nil || IsMissing(err) {
 		t.Errorf("a folder: %v, want another error", err)
 	}
 }

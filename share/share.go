@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,9 @@ var (
 	// ErrBusy: the tool holds its lock, and the wait for it ended.
 	ErrBusy = errors.New("the other tool is refreshing the token")
 )
+
+// IsMissing reports whether a file that was read with err counts as missing.
+func IsMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrInvalid) }
 
 // Contents is what a tool's file says.
 type Contents struct {

@@ -142,8 +142,8 @@ func (r *rotation) send() step {
 
 // sending is the credential whose refresh token is sent.
 func (r *rotation) sending() credential.Credential {
-	if r.candidate != nil {
-		return *r.candidate
+	if r.search.sent != nil {
+		return *r.search.sent
 	}
 	return r.record
 }

@@ -17,50 +17,60 @@ type entry struct {
 	idle int
 
 	mu sync.Mutex
-	// epoch counts the calls of forget: what was read before one is not
-	// published after it.
-	epoch  uint64
-	flight *flight // nil: none
-	back   backOff
-	watch  shareWatch
+	// readings counts what was begun to be read from the store, rotations
+	// included, and what was found gone; latest is the one that memory is from.
+	readings, latest uint64
+	flight           *flight // nil: none
+	back             backOff
+	watch            shareWatch
 }
 
-// publish replaces the snapshot, unless the entry was forgotten after epoch, or
-// s is a late reading from before a rotation that the store has yet to show.
-func (e *entry) publish(epoch uint64, s *snapshot) {
+// begin returns the number of a reading that begins now.
+func (e *entry) begin() uint64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.epoch != epoch {
-		return
-	}
+	e.readings++
+	return e.readings
+}
+
+// publish replaces the snapshot by s, the result of reading, if s is of a later
+// generation, or else was not begun before what memory is from. The order of
+// generations alone is not enough: nothing in memory may mean a logout, and a
+// store may have been put back.
+func (e *entry) publish(reading uint64, s *snapshot) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	old := e.snap.Load()
-	if old != nil && old.stamp == "" && old.cred.Generation > s.cred.Generation {
-		return
+	if old == nil || s.cred.Generation <= old.cred.Generation {
+		unseen := old != nil && old.unstored && s.cred.Generation < old.cred.Generation
+		if reading < e.latest || unseen {
+			return
+		}
 	}
+	e.latest = max(e.latest, reading)
 	e.snap.Store(s)
 }
 
-// drop removes the snapshot, unless the entry was forgotten after epoch.
-func (e *entry) drop(epoch uint64) {
+// drop removes the snapshot of a credential that is gone. What was begun to be
+// read before is not published after it.
+func (e *entry) drop() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.epoch == epoch {
-		e.snap.Store(nil)
-	}
+	e.dropLocked()
 }
 
+func (e *entry) dropLocked() {
+	e.readings++
+	e.latest = e.readings
+	e.snap.Store(nil)
+}
+
+// forget is drop for a change that this process has made.
 func (e *entry) forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.epoch++
-	e.snap.Store(nil)
+	e.dropLocked()
 	e.back = backOff{}
-}
-
-func (e *entry) currentEpoch() uint64 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.epoch
 }
 
 // settled reports whether a renewal of c is on its way already or not to be
@@ -89,5 +99,5 @@ func (e *entry) rests(c credential.Credential) bool {
 func (e *entry) idleNow() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.flight == nil && !e.back.remembers()
+	return e.flight == nil && !e.back.remembers() && !e.watch.remembers()
 }

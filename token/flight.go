@@ -19,16 +19,16 @@ type flight struct {
 	result result
 }
 
-// start starts a rotation of e's key, for which plan says what it is for, unless
-// one runs; it returns the one that runs, and whether it is the one planned. ctx
-// lends its values alone.
-func (m *Manager) start(ctx context.Context, e *entry, plan rotation) (f *flight, planned bool, err error) {
+// start starts the rotation of e's key that p plans, unless one runs; it returns
+// the one that runs, and whether it is the one planned. ctx lends its values
+// alone.
+func (m *Manager) start(ctx context.Context, e *entry, p plan) (f *flight, planned bool, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.flight != nil {
 		return e.flight, false, nil
 	}
-	if err := e.back.errFor(plan.seen); err != nil && plan.goal != goalShare {
+	if err := e.back.errFor(p.seen); err != nil && p.goal != goalShare {
 		return nil, false, err
 	}
 	if !m.begin() {
@@ -36,8 +36,8 @@ func (m *Manager) start(ctx context.Context, e *entry, plan rotation) (f *flight
 	}
 	f = &flight{ready: make(chan struct{})}
 	e.flight = f
-	r := &plan
-	r.m, r.entry, r.epoch, r.flight, r.key = m, e, e.epoch, f, e.key
+	e.readings++
+	r := &rotation{plan: p, m: m, entry: e, reading: e.readings, flight: f, key: e.key}
 	go m.fly(context.WithoutCancel(ctx), r)
 	return f, true, nil
 }

@@ -1,9 +1,21 @@
 package token
 
 import (
+	"time"
+
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/secret"
 )
+
+// plan is what a rotation is started with.
+type plan struct {
+	goal       goal
+	seen       uint64        // generation that was decided on
+	minTTL     time.Duration // what the reader asked for, for goalLife
+	rejected   secret.String // for goalReplace
+	first      bool          // for goalShare: the tool did not have the credential yet
+	background bool          // started by Tend
+}
 
 // goal is what a rotation is for. Readers of any kind share one rotation: who
 // joins one with another goal decides again when it has ended.

@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,6 +93,9 @@ func NewManager(cfg Config) *Manager {
 	}
 	if m.clock == nil {
 		m.clock = SystemClock()
+	}
+	if m.cfg.Share == nil {
+		m.cfg.Share = func(tool string) (*share.File, error) { return share.Open(tool, os.Getenv) }
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)

@@ -43,7 +43,7 @@ func (w *modelWorld) sending(m *modelMessage) {
 // handedOut is told what a reader got.
 func (w *modelWorld) handedOut(p *modelProc, t Token, err error) {
 	p.note("read: %v", err)
-	if p.dead || p.canceled {
+	if p.canceled {
 		return
 	}
 	if err != nil {
@@ -53,7 +53,7 @@ func (w *modelWorld) handedOut(p *modelProc, t Token, err error) {
 		return
 	}
 	got := parseModelToken(t.AccessToken.Reveal())
-	if !w.disk.holds(got) && !(p.unstored && (w.disk.lock != nil && w.disk.lock.p == p)) {
+	if l := w.disk.lock; !w.disk.holds(got) && !(l != nil && l.p.unstored) {
 		w.violates("I4: a token was handed out that is not durable")
 	}
 }

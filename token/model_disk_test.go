@@ -287,7 +287,7 @@ func (r *modelRotation) commit(fate modelFate, next credential.Credential) (cred
 		if p.w.without != clearingIntent {
 			d.intent = ""
 		}
-		p.spent = false
+		p.spent, p.unstored = false, false
 		r.discard()
 		p.note("stored %d", next.Generation)
 		return next, nil

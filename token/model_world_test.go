@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing/synctest"
 	"time"
 
@@ -110,13 +111,14 @@ type modelProc struct {
 	msg      *modelMessage  // its request on the way
 	held     *modelRotation // its rotation lock
 	spent    bool           // it sent a token, and the answer is not safe
-	unstored bool           // it said that its token is not durable
+	unstored bool           // it says that its token is not durable
 	log      strings.Builder
 }
 
 // modelWorld is everything.
 type modelWorld struct {
 	modelConfig
+	mu     sync.Mutex  // what a process did before it stopped comes before what others see
 	left   modelFaults // what may still happen
 	due    int         // how often the token expired
 	start  time.Time
@@ -174,13 +176,13 @@ func (p *modelProc) stop(ctx context.Context, op modelOp) modelFate {
 	if p.dead {
 		runtime.Goexit()
 	}
-	p.op = op
+	p.waitFor(op)
 	var fate modelFate
 	select {
 	case fate = <-p.resume:
 	case <-ctx.Done():
 		// One at a time, in an order that does not depend on the runtime.
-		p.op = opGaveUp
+		p.waitFor(opGaveUp)
 		fate = <-p.resume
 		if fate.fault == "" {
 			fate.fault = "gave up"
@@ -194,6 +196,12 @@ func (p *modelProc) stop(ctx context.Context, op modelOp) modelFate {
 		p.cut = fate.cut
 	}
 	return fate
+}
+
+func (p *modelProc) waitFor(op modelOp) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.op = op
 }
 
 // wrote is called after each durable write within an operation.
@@ -221,6 +229,9 @@ func (p *modelProc) read() {
 	go func() {
 		defer cancel()
 		t, err := p.m.Token(ctx, modelKey, p.w.minTTL())
+		if p.dead {
+			return
+		}
 		p.reading = false
 		p.reads++
 		p.err = err
@@ -267,6 +278,8 @@ func (w *modelWorld) settle() {
 }
 
 func (w *modelWorld) find(is func(*modelProc) bool) *modelProc {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if i := slices.IndexFunc(w.procs, is); i >= 0 {
 		return w.procs[i]
 	}

@@ -16,7 +16,7 @@ const revokeTimeout = 10 * time.Second
 // RevokeOrphans revokes the tokens in the store that belong to no credential
 // any more (RFC 7009), because a logout or a new login overtook the refresh
 // that won them and the process that should have revoked them died, or could
-// not reach the provider. Each is tried once, for 10 s at most, and discarded
+// not reach the provider; not those that the key's credential has as well. Each is tried once, for 10 s at most, and discarded
 // when the provider has answered or cannot revoke; each such is a [Superseded]
 // event. The error joins why others are left; ctx bounds the whole. It is for a
 // daemon to call at its start and then now and again.

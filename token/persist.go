@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/share"
 )
 
 // The steps of a rotation that make the answer durable, and what to do when
@@ -22,16 +23,16 @@ const (
 
 // renewed is what the answer makes of c.
 func (r *rotation) renewed(c credential.Credential) credential.Credential {
-	if r.candidate != nil {
+	if r.search.sent != nil {
 		// An answer without a refresh token leaves the one that was sent.
-		c.RefreshToken, c.RefreshExpiresAt = r.candidate.RefreshToken, r.candidate.RefreshExpiresAt
+		c.RefreshToken, c.RefreshExpiresAt = r.search.sent.RefreshToken, r.search.sent.RefreshExpiresAt
 	}
 	next := merge(c, r.answer, r.received)
 	if r.lost {
 		next.HoldOffUntil = r.received.Wall.Add(holdOffAfter(next.Lifetime))
 	}
-	if r.theirs != nil {
-		next.Share.Seen = r.theirsSeen
+	if r.theirs.lock != nil {
+		next.Share.Seen = share.Remember(c.Share.Seen, share.Digest(r.record.RefreshToken), r.theirs.seen)
 	}
 	return next
 }
@@ -66,7 +67,9 @@ func (r *rotation) persist() step {
 func (r *rotation) serveUnstored(next credential.Credential, err error) {
 	next.Generation = r.record.Generation + 1
 	err = fmt.Errorf("storing refreshed credential %s: %w", r.key, err)
-	r.entry.publish(r.epoch, r.m.snapshot(next, ""))
+	s := r.m.snapshot(next, "")
+	s.unstored = true
+	r.entry.publish(r.reading, s)
 	r.m.observe(Event{Type: Unstored, Credential: next, Err: err})
 	r.flight.set(result{cred: next, unstored: err})
 }

@@ -233,7 +233,7 @@ func (m *Manager) current(ctx context.Context, e *entry, minTTL time.Duration) (
 
 // load reads the credential from the store into memory.
 func (m *Manager) load(ctx context.Context, e *entry) (*snapshot, error) {
-	epoch := e.currentEpoch()
+	reading := e.begin()
 	// The stamp first: what changes after it shows as another stamp.
 	stamp, err := m.cfg.Store.Stamp(ctx, e.key)
 	if err != nil {
@@ -242,18 +242,18 @@ func (m *Manager) load(ctx context.Context, e *entry) (*snapshot, error) {
 	c, err := m.cfg.Store.Get(ctx, e.key)
 	if err != nil {
 		if errors.Is(err, credential.ErrNotFound) {
-			e.drop(epoch)
+			e.drop()
 		}
 		return nil, fmt.Errorf("reading credential %s: %w", e.key, err)
 	}
 	s := m.snapshot(c, stamp)
-	e.publish(epoch, s)
+	e.publish(reading, s)
 	return s, nil
 }
 
 // renew starts a rotation for c, or joins the one that runs. While a failure
 // is being backed off from, it answers with that failure.
 func (m *Manager) renew(ctx context.Context, e *entry, c credential.Credential, minTTL time.Duration) (*flight, error) {
-	f, _, err := m.start(ctx, e, rotation{seen: c.Generation, minTTL: minTTL})
+	f, _, err := m.start(ctx, e, plan{seen: c.Generation, minTTL: minTTL})
 	return f, err
 }

@@ -13,11 +13,19 @@ import (
 // The steps of a rotation after the provider said that the refresh token is
 // dead. That is believed when nobody knows of another one.
 
+// search is what a rotation knows of refresh tokens besides the record's.
+type search struct {
+	refused []secret.String         // those that were
+	asked   bool                    // the store was asked for others
+	others  []credential.Credential // what may be sent in the record's place
+	sent    *credential.Credential  // what is sent in its place; nil: nothing
+}
+
 // refuse looks where a newer token may be: in the record, which a login may have
 // replaced meanwhile, in the file of the tool that shares the credential, and in
 // what the store has kept aside.
 func (r *rotation) refuse() step {
-	r.refused = append(r.refused, r.sending().RefreshToken)
+	r.search.refused = append(r.search.refused, r.sending().RefreshToken)
 	current, err := r.m.cfg.Store.Get(r.ctx, r.key)
 	if err != nil || !r.sameToken(current) {
 		// Refused was a token that may not be the record's any more.
@@ -26,13 +34,13 @@ func (r *rotation) refuse() step {
 	if r.toolWasFaster() {
 		return stepShareAdopt
 	}
-	if !r.searched {
-		r.searched = true
+	if !r.search.asked {
+		r.search.asked = true
 		kept, err := r.held.Candidates(r.ctx)
 		if err != nil {
 			return r.failStore("looking for other tokens of", err)
 		}
-		r.candidates = append(kept, r.candidates...)
+		r.search.others = append(kept, r.search.others...)
 	}
 	return stepCandidate
 }
@@ -40,27 +48,27 @@ func (r *rotation) refuse() step {
 // toolWasFaster reports whether the tool that shares the credential has put a
 // token into its file that was not refused yet. Tools do so without their lock.
 func (r *rotation) toolWasFaster() bool {
-	if r.theirs == nil {
+	if r.theirs.lock == nil {
 		return false
 	}
 	relation, err := r.lookAgain()
-	return err == nil && relation == share.Theirs && !r.wasRefused(r.theirsRead.RefreshToken)
+	return err == nil && relation == share.Theirs && !r.wasRefused(r.theirs.found.RefreshToken)
 }
 
 // tryCandidate sends the newest refresh token that was not refused yet in the
 // record's place. The record, and the intent to spend its token, stay as they
 // are until there is an answer: who finds them after a crash comes here again.
 func (r *rotation) tryCandidate() step {
-	for len(r.candidates) > 0 {
-		next := r.candidates[0]
-		r.candidates = r.candidates[1:]
+	for len(r.search.others) > 0 {
+		next := r.search.others[0]
+		r.search.others = r.search.others[1:]
 		if next.RefreshToken.IsZero() || r.wasRefused(next.RefreshToken) {
 			continue
 		}
 		r.m.log.Info("the refresh token was refused, trying another one", "key", r.key, "generation", next.Generation)
 		sent := r.record
 		sent.RefreshToken, sent.RefreshExpiresAt = next.RefreshToken, next.RefreshExpiresAt
-		r.candidate = &sent
+		r.search.sent = &sent
 		return stepSend
 	}
 	r.cause = credential.CauseRefused
@@ -72,7 +80,7 @@ func (r *rotation) tryCandidate() step {
 }
 
 func (r *rotation) wasRefused(token secret.String) bool {
-	return slices.ContainsFunc(r.refused, token.Equal)
+	return slices.ContainsFunc(r.search.refused, token.Equal)
 }
 
 // demote stores that a login is needed. Every secret is kept.

@@ -32,7 +32,7 @@ func (m *Manager) Rejected(ctx context.Context, key credential.Key, accessToken 
 		case !m.replaceable(s.cred, accessToken):
 			return nil
 		}
-		f, _, err := m.start(ctx, e, rotation{goal: goalReplace, seen: s.cred.Generation, rejected: accessToken})
+		f, _, err := m.start(ctx, e, plan{goal: goalReplace, seen: s.cred.Generation, rejected: accessToken})
 		if err != nil {
 			return err
 		}

@@ -9,8 +9,6 @@ import (
 	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/internal/failpoint"
 	"github.com/usherauth/usher/oauth"
-	"github.com/usherauth/usher/secret"
-	"github.com/usherauth/usher/share"
 )
 
 // step is a step of a rotation. Every step is one method, which names the step
@@ -74,43 +72,28 @@ func (s step) String() string { return stepNames[s] }
 // rotation is one run of the protocol for one key. It belongs to one
 // goroutine.
 type rotation struct {
-	m        *Manager
-	entry    *entry
-	epoch    uint64 // of entry, when the rotation began
-	flight   *flight
-	key      credential.Key
-	goal     goal
-	seen     uint64        // generation that was decided on
-	minTTL   time.Duration // what the reader asked for, for goalLife
-	rejected secret.String // for goalReplace
-	first    bool          // for goalShare: the tool did not have the credential yet
-	began    time.Time
-
-	background bool // started by Tend
+	plan
+	m       *Manager
+	entry   *entry
+	reading uint64 // its number
+	flight  *flight
+	key     credential.Key
+	began   time.Time
 
 	ctx    context.Context // the budget; set by stepLock
 	cancel context.CancelFunc
 
-	held    credential.Rotation
-	record  credential.Credential // as read under the lock, or stored since
-	attempt Renewer
-	client  *oauth.Client // nil for an injected renewer
+	held   credential.Rotation
+	record credential.Credential // as read under the lock, or stored since
+	search search
+	theirs theirs
 
-	before  tally
-	wait    time.Duration
-	touched bool // the refresh token may be spent
-	lost    bool // a request may still be travelling
-
-	refused    []secret.String         // refresh tokens that were
-	searched   bool                    // the store was asked for candidates
-	candidates []credential.Credential // what may be sent in the record's place
-	candidate  *credential.Credential  // what is sent in its place; nil: nothing
-
-	theirs     *share.Lock // of the tool that shares the credential; nil: none
-	theirsAt   credential.Instant
-	theirsRead share.Contents // what its file held under the lock
-	theirsSeen string         // what the next commit remembers of that
-
+	attempt  Renewer
+	client   *oauth.Client // nil for an injected renewer
+	before   tally
+	wait     time.Duration
+	touched  bool // the refresh token may be spent
+	lost     bool // a request may still be travelling
 	answer   *oauth.Token
 	received credential.Instant
 	cause    credential.Cause
@@ -188,10 +171,12 @@ func (r *rotation) do(s step) step {
 	panic("internal error: token: unknown step")
 }
 
-// sameToken reports whether c is still of the grant and refresh token that
-// this rotation works with; anything else about it may have changed.
+// sameToken reports whether c still has the refresh token that this rotation
+// works with; anything else about it may have changed, even its grant: a token
+// that was imported once more is the same one. What has none goes by its grant.
 func (r *rotation) sameToken(c credential.Credential) bool {
-	return c.Grant == r.record.Grant && c.RefreshToken.Equal(r.record.RefreshToken)
+	return c.RefreshToken.Equal(r.record.RefreshToken) &&
+		(c.Grant == r.record.Grant || !c.RefreshToken.IsZero())
 }
 
 // generation is that of the record this rotation worked with.
@@ -222,12 +207,15 @@ func (r *rotation) refreshed(c credential.Credential) step {
 	r.event(Refreshed, c, nil)
 	r.record = c
 	r.end(ResultRefreshed, result{cred: c})
-	return r.thenShare(stepRelease)
+	if r.theirs.lock != nil {
+		return stepShareWrite
+	}
+	return stepRelease
 }
 
 func (r *rotation) gone() step {
 	r.event(Removed, credential.Credential{Key: r.key}, nil)
-	r.entry.drop(r.epoch)
+	r.entry.drop()
 	return r.end(ResultSuperseded, result{err: &LoginNeededError{Key: r.key, NeverLoggedIn: true}})
 }
 
@@ -264,7 +252,7 @@ func (r *rotation) finish() {
 // release publishes the result and gives the locks back, the tool's first.
 func (r *rotation) release() step {
 	if r.result.err == nil {
-		r.entry.publish(r.epoch, r.m.snapshot(r.result.cred, ""))
+		r.entry.publish(r.reading, r.m.snapshot(r.result.cred, ""))
 	}
 	r.releaseTheirs()
 	if r.held != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/usherauth/usher/credential"
@@ -27,30 +26,43 @@ const (
 	shareStall = 10 * time.Second
 )
 
+// theirs is what a rotation has of the tool that shares the credential.
+type theirs struct {
+	lock  *share.Lock // nil: not held
+	since credential.Instant
+	found share.Contents // what the tool's file held under the lock
+	seen  string         // what the next commit remembers of that
+}
+
 func (r *rotation) shareLock() step {
-	file, err := r.m.shareFile(r.record.Share.Tool)
+	file, err := r.m.cfg.Share(r.record.Share.Tool)
 	if err != nil {
 		return r.failShare("looking for", err)
 	}
 	ctx, cancel := r.patience(r.ctx, sharePatience)
 	defer cancel()
-	theirs, err := file.Lock(ctx)
+	lock, err := file.Lock(ctx)
 	switch {
 	case err == nil:
 	case errors.Is(err, share.ErrBusy) && r.m.closing.Err() != nil:
-		return r.failShareBusy(ErrClosed)
+		return r.endUnshared(ResultBusy, ErrClosed)
 	case errors.Is(err, share.ErrBusy):
-		return r.failShareBusy(fmt.Errorf("%w: %s: %w", ErrBusy, r.key, err))
+		return r.endUnshared(ResultBusy, fmt.Errorf("%w: %s: %w", ErrBusy, r.key, err))
 	default:
 		return r.failShare("locking", err)
 	}
-	r.theirs, r.theirsAt = theirs, r.m.clock.Now()
+	r.theirs = theirs{lock: lock, since: r.m.clock.Now()}
+	// A logout during the wait has taken the tokens away from the tool already,
+	// under this lock, and nobody would do so again.
+	if current, err := r.m.cfg.Store.Get(r.ctx, r.key); err != nil || !r.sameToken(current) {
+		return stepOvertaken
+	}
 	return stepShareRead
 }
 
 func (r *rotation) shareRead() step {
-	found, err := r.theirs.Read()
-	if err != nil && !shareMissing(err) {
+	found, err := r.theirs.lock.Read()
+	if err != nil && !share.IsMissing(err) {
 		return r.failShare("reading", err)
 	}
 	relation := r.compare(found, err)
@@ -83,19 +95,19 @@ func needsMending(c credential.Credential, relation share.Relation, found share.
 // compare remembers what the tool's file held under the lock, and tells how that
 // stands to the record.
 func (r *rotation) compare(found share.Contents, err error) share.Relation {
-	r.theirsRead, r.theirsSeen = found, share.Digest(found.RefreshToken)
+	r.theirs.found, r.theirs.seen = found, share.Digest(found.RefreshToken)
 	if found.RefreshToken.IsZero() {
 		// Should the file come back, it is as it was: with the token that is
 		// about to be spent.
-		r.theirsSeen = share.Digest(r.record.RefreshToken)
+		r.theirs.seen = share.Digest(r.record.RefreshToken)
 	}
 	return share.Compare(r.record, found, err)
 }
 
 // lookAgain is compare for the file as it is now.
 func (r *rotation) lookAgain() (share.Relation, error) {
-	found, err := r.theirs.Read()
-	if err != nil && !shareMissing(err) {
+	found, err := r.theirs.lock.Read()
+	if err != nil && !share.IsMissing(err) {
 		return share.Same, err
 	}
 	return r.compare(found, err), nil
@@ -114,8 +126,7 @@ func (r *rotation) mend() step {
 // shareAdopt makes the tool's tokens ours. Should they be refused, ours may
 // still be good.
 func (r *rotation) shareAdopt() step {
-	next := share.Adopt(r.record, r.theirsRead, r.m.clock.Now())
-	next.Share.Seen = r.theirsSeen
+	next := share.Adopt(r.record, r.theirs.found, r.m.clock.Now())
 	if r.lost {
 		next.HoldOffUntil = next.Received.Wall.Add(holdOffAfter(next.Lifetime))
 	}
@@ -128,8 +139,8 @@ func (r *rotation) shareAdopt() step {
 	case err != nil:
 		return r.failStore("adopting what another tool got for", err)
 	}
-	r.candidates = append(r.candidates, r.record)
-	r.record, r.candidate = stored, nil
+	r.search.others = append(r.search.others, r.record)
+	r.record, r.search.sent = stored, nil
 	r.touched, r.lost = false, false // that is in the record now
 	r.event(Adopted, stored, nil)
 	if r.due(stored) {
@@ -147,7 +158,7 @@ func (r *rotation) shareWrite() step {
 	case relation == share.Theirs:
 		err = share.ErrChanged // the next rotation adopts them
 	default:
-		err = r.theirs.Write(r.record)
+		err = r.theirs.lock.Write(r.record)
 	}
 	switch {
 	case err != nil:
@@ -158,58 +169,42 @@ func (r *rotation) shareWrite() step {
 	return stepRelease
 }
 
-// thenShare is next, or the step before it that gives the tool its part.
-func (r *rotation) thenShare(next step) step {
-	if r.theirs != nil {
-		return stepShareWrite
-	}
-	return next
-}
-
 // stalled reports whether the tool may believe that its lock is free, though
 // nothing was sent yet.
 func (r *rotation) stalled() bool {
-	if r.theirs == nil || r.report.Requests > 0 {
+	if r.theirs.lock == nil || r.report.Requests > 0 {
 		return false
 	}
 	now := r.m.clock.Now()
-	held := now.Wall.Sub(r.theirsAt.Wall).Abs()
-	if sameBoot(r.theirsAt, now) {
-		held = now.Boot - r.theirsAt.Boot
+	held := now.Wall.Sub(r.theirs.since.Wall).Abs()
+	if sameBoot(r.theirs.since, now) {
+		held = now.Boot - r.theirs.since.Boot
 	}
 	return held >= shareStall
 }
 
 func (r *rotation) releaseTheirs() {
-	if r.theirs == nil {
+	if r.theirs.lock == nil {
 		return
 	}
-	if err := r.theirs.Release(); err != nil {
+	if err := r.theirs.lock.Release(); err != nil {
 		r.m.log.Warn("releasing the lock of the tool that shares the credential", "key", r.key, "err", err)
 	}
-	r.theirs = nil
+	r.theirs.lock = nil
 }
 
-// failShare ends a rotation that has spent nothing. What was only about the
-// tool's file is no failure for readers.
+// failShare ends a rotation that has spent nothing.
 func (r *rotation) failShare(doing string, err error) step {
-	err = r.shareFailed(doing, err)
-	if r.goal == goalShare {
-		r.adopt(r.record)
-		r.result.unshared = err
-		return stepRelease
-	}
-	return r.end(ResultStore, result{err: err})
+	return r.endUnshared(ResultStore, r.shareFailed(doing, err))
 }
 
-// failShareBusy is failShare for a tool that is refreshing.
-func (r *rotation) failShareBusy(err error) step {
+// endUnshared ends a rotation that has spent nothing. What was only about the
+// tool's file is no failure for readers.
+func (r *rotation) endUnshared(how Result, err error) step {
 	if r.goal == goalShare {
-		r.adopt(r.record)
-		r.result.unshared = err
-		return stepRelease
+		return r.end(ResultAdopted, result{cred: r.record, unshared: err})
 	}
-	return r.failBusy(err)
+	return r.end(how, result{err: err})
 }
 
 func (r *rotation) shareFailed(doing string, err error) error {
@@ -219,9 +214,4 @@ func (r *rotation) shareFailed(doing string, err error) error {
 	r.result.unshared = err
 	r.event(ShareFailed, r.record, err)
 	return err
-}
-
-// shareMissing reports whether a file that was read with err counts as missing.
-func shareMissing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, share.ErrInvalid)
 }

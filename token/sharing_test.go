@@ -109,8 +109,8 @@ func TestSharedRefresh(t *testing.T) {
 			f.want(f.m, 0, "at-"+n)
 			o.want(n)
 		}
-		if seen, want := f.stored().Share.Seen, share.Digest(hide("rt-2")); seen != want {
-			t.Errorf("Share.Seen = %s, want that of rt-2, which the file held when rt-3 was stored", seen)
+		if seen, want := f.stored().Share.Seen, share.Digest(hide("rt-2"))+" "+share.Digest(hide("rt-1")); seen != want {
+			t.Errorf("Share.Seen = %s, want those of rt-2, which the file held when rt-3 was stored, and rt-1", seen)
 		}
 		data, err := os.ReadFile(o.file())
 		if err != nil || !strings.Contains(string(data), `"theirs"`) {

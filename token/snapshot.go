@@ -14,6 +14,8 @@ type snapshot struct {
 	// stamp is the store's, taken before cred was read; empty if cred comes
 	// from a rotation and was not seen in the store yet.
 	stamp string
+	// unstored: the store does not have cred yet.
+	unstored bool
 	// from and until bound the wall time, in nanoseconds since 1970, at which
 	// the token can be served without further thought: from is when this was
 	// worked out, and until the end of the token by both clocks.

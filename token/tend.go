@@ -54,8 +54,8 @@ func (m *Manager) Tend(c credential.Credential) {
 	if !due || e.rests(c) || !m.background.begin() {
 		return
 	}
-	plan := rotation{goal: goal, seen: c.Generation, background: true}
-	if _, planned, _ := m.start(context.Background(), e, plan); !planned {
+	p := plan{goal: goal, seen: c.Generation, background: true}
+	if _, planned, _ := m.start(context.Background(), e, p); !planned {
 		m.background.end()
 	}
 }

@@ -51,13 +51,12 @@ func (m *Manager) look(e *entry) bool {
 	} else {
 		e.idle++
 	}
-	epoch := e.currentEpoch()
 	s := e.snap.Load()
 	if used && s != nil {
 		m.noteRead(e.key)
 	}
 	if e.idle >= idleTicks {
-		e.drop(epoch)
+		e.snap.Store(nil)
 		return !e.idleNow()
 	}
 	if s == nil {
@@ -67,7 +66,8 @@ func (m *Manager) look(e *entry) bool {
 	again := m.snapshot(s.cred, s.stamp)
 	if moved := time.Duration(again.until - s.until); moved.Abs() > clockJump {
 		m.log.Info("clock jump", "key", e.key, "moves_expiry_by", moved)
-		e.publish(epoch, again)
+		again.unstored = s.unstored
+		e.snap.CompareAndSwap(s, again)
 	}
 
 	ctx, cancel := context.WithTimeout(m.closing, budget)

@@ -103,8 +103,8 @@ func TestDamagedFirstCredential(t *testing.T) {
 	s := open(t, dir)
 	login(t, s, github, "l1")
 	overwrite(t, current(dir, github), `{"v":1,"access_token":"canary`)
-	if _, err := s.Get(t.Context(), github); !isStoreError(err, current(dir, github)) || strings.Contains(err.Error(), "canary") {
-		t.Errorf("Get = %v, want an *Error that names the file and no content", err)
+	if _, err := s.Get(t.Context(), github); !isStoreError(err, current(dir, github)) || !errors.Is(err, credential.ErrDamaged) || strings.Contains(err.Error(), "canary") {
+		t.Errorf("Get = %v, want an *Error that names the file and no content, and is ErrDamaged", err)
 	}
 	n := 0
 	for _, err := range s.List(t.Context()) {

@@ -70,7 +70,7 @@ func (f folder) read() (record, error) {
 	now, err := f.load()
 	if err == nil && now.corrupt && now.cred == nil {
 		err = &Error{Op: "reading a credential", Path: f.current(),
-			Err: errors.New("the file is damaged and there is no earlier one; log in again")}
+			Err: credential.ErrDamaged}
 	}
 	return now, err
 }

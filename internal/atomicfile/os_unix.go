@@ -41,7 +41,7 @@ func checkPrivate(info fs.FileInfo) error {
 		return fmt.Errorf("it belongs to uid %d, not to uid %d", stat.Uid, me)
 	}
 	if perm := info.Mode().Perm(); perm&0o022 != 0 {
-		return fmt.Errorf("group or others may write to it (mode %04o)", perm)
+		return fmt.Errorf("group or others may write to it (mode %04o): run chmod go-w on it", perm)
 	}
 	return nil
 }

@@ -73,6 +73,8 @@ const environmentHelp = `The variables that usher reads:
   USHER_DEBUG=1        the same as --debug
   QWEN_HOME            the folder of qwen-code, whose file qwen-oauth shares
                        (default ~/.qwen)
+  XDG_RUNTIME_DIR      where the daemon's socket goes if the path of the data
+                       folder is too long, and what cannot be stored there
   CI                   if true, nothing is asked at a terminal
   NO_COLOR             if set, no colour
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY

@@ -36,8 +36,8 @@ func (a *app) tellShared(c api.Credential) {
 		a.warnf("shared with %s, but: %s", show(c.ShareWith), show(err.Error()))
 		return
 	}
-	if stamp, err := f.Stamp(); err != nil || stamp == "" {
-		a.warnf("shared with %s, whose file could not be written yet: %s", c.ShareWith, a.homely(f.Path()))
+	if _, err := f.Read(); err != nil {
+		a.warnf("shared with %s, whose file could not be written yet: %s: %s", c.ShareWith, a.homely(f.Path()), show(err.Error()))
 		return
 	}
 	a.sayf("Shared with %s: %s", c.ShareWith, a.homely(f.Path()))
