@@ -200,8 +200,9 @@ type Logout struct {
 	// Revocation is "revoked", "unsupported" (the provider has no endpoint),
 	// "kept" (asked to keep), "nothing" (there was no token) or "failed".
 	Revocation string `json:"revocation"`
-	// Error explains a failed revocation, or a file of another tool's that may
-	// still have the tokens.
+	// Error explains what could not be done: a failed revocation, of a token of
+	// an earlier login too, or a file of another tool's that may still have the
+	// tokens.
 	Error *Failure `json:"error,omitempty"`
 	// Unshared names the tool whose file had the same tokens and has them no
 	// longer.

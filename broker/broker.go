@@ -34,7 +34,8 @@ type Config struct {
 	// Daemon makes the broker watch the store: it takes over logins whose
 	// owner died and tells what other processes change, within a second.
 	Daemon bool
-	// OnDemand keeps a daemon from renewing what nobody asks for.
+	// OnDemand keeps a daemon from renewing what nobody asks for, and from
+	// restoring the files of other tools that share it.
 	OnDemand bool
 	// AfterCrash tells that the daemon before this one was killed, perhaps
 	// before it told of a login's start or end: both are told, and recorded,

@@ -31,7 +31,8 @@ type ImportRequest struct {
 // Import makes the credential of a key of what another tool obtained, as a login
 // at its provider would have done. A credential that works is replaced only if
 // that is asked for; it is an error of [api.CodeConflict] otherwise, as is a
-// pending login of the key. Whatever goes wrong, the tokens are left as they are.
+// pending login of the key, and always what a credential holds already. Whatever
+// goes wrong, the tokens are left as they are.
 func (b *Broker) Import(ctx context.Context, r ImportRequest) (api.Credential, error) {
 	k, err := credential.ParseKey(r.Key)
 	if err != nil {
@@ -68,6 +69,9 @@ func (b *Broker) imported(ctx context.Context, key credential.Key, r ImportReque
 	if err != nil {
 		return credential.Credential{}, err
 	}
+	if err := b.checkUnheld(ctx, key, tool, r.Found); err != nil {
+		return credential.Credential{}, err
+	}
 	binding, err := b.bind(ctx, p)
 	if err != nil {
 		return credential.Credential{}, err
@@ -81,6 +85,30 @@ func (b *Broker) imported(ctx context.Context, key credential.Key, r ImportReque
 		c.Share.Seen = ""
 	}
 	return c, nil
+}
+
+// checkUnheld refuses tokens that a credential holds already: under two keys the
+// first refresh of one would spend the token of the other. Under their own key
+// they may be imported once more, if asked for, to be shared otherwise.
+func (b *Broker) checkUnheld(ctx context.Context, key credential.Key, tool string, found share.Contents) error {
+	creds, _, err := b.readable(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range creds {
+		if !c.RefreshToken.Equal(found.RefreshToken) {
+			continue
+		}
+		switch {
+		case c.Key != key:
+			return api.Errorf(api.CodeConflict, "this is the login of %s, which is here already, and a refresh token can be spent only once", c.Key).
+				WithHint("go on with %s; for another login run: usher login %s", c.Key, key)
+		case c.State == credential.Active && c.Share.Tool == tool:
+			return api.Errorf(api.CodeConflict, "%s has this very login already", key).
+				WithHint("nothing is left to import; run: usher status %s", key)
+		}
+	}
+	return nil
 }
 
 // importError is the error for an import of key that did not come about.

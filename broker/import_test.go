@@ -8,6 +8,7 @@ import (
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/broker"
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/secret"
 	"github.com/usherauth/usher/share"
 )
 
@@ -19,6 +20,9 @@ func TestImport(t *testing.T) {
 		w.login(other, "shared/other")
 		c, err := w.store.Get(t.Context(), credential.Key{Provider: "shared", Account: "other"})
 		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.store.Delete(t.Context(), c.Key, c.Generation); err != nil {
 			t.Fatal(err)
 		}
 		found := share.Contents{
@@ -57,6 +61,17 @@ func TestImport(t *testing.T) {
 		if view, e := imported(broker.ImportRequest{Key: "shared", Replace: true, ShareWith: api.ShareNone}); e != nil || view.Generation <= 1 || view.ShareWith != "" {
 			t.Errorf("over one that works, as asked: %+v, %+v", view, e)
 		}
+		// Nor is one token held twice, even if that is asked for.
+		for key, want := range map[string]string{"shared": "nothing is left", "shared/other": "go on with shared"} {
+			r := broker.ImportRequest{Key: key, Replace: true, ShareWith: api.ShareNone}
+			if view, e := imported(r); e == nil || e.Code != api.CodeConflict || !strings.Contains(e.Hint, want) {
+				t.Errorf("%s, once more: %+v, %+v", key, view, e)
+			}
+		}
+		if view, e := imported(broker.ImportRequest{Key: "shared", Replace: true, ShareWith: share.Qwen}); e != nil || view.ShareWith != share.Qwen {
+			t.Errorf("once more, to share it: %+v, %+v", view, e)
+		}
+		found.RefreshToken = secret.New("another")
 		if _, err := b.StartLogin(t.Context(), api.StartLogin{Key: "sandbox"}); err != nil {
 			t.Fatal(err)
 		}

@@ -35,6 +35,7 @@ func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, e
 	if err := b.checkRemovable(ctx, key); err != nil {
 		return out, apiError(err, r.Key)
 	}
+	leftovers := b.revokeLeftovers(ctx, key, r.KeepRemote)
 	var removed credential.Credential
 	for {
 		c, err := b.cfg.Store.Get(ctx, key)
@@ -60,6 +61,7 @@ func (b *Broker) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, e
 		out.Removed, removed = true, c
 		break
 	}
+	addFailure(&out, leftovers)
 	b.tokens.Forget(key)
 	b.announceRemoved(key, removed.Generation)
 	if out.Removed {
@@ -98,6 +100,35 @@ func (b *Broker) checkRemovable(ctx context.Context, key credential.Key) error {
 		err = nil
 	}
 	return errors.Join(err, held.Release(true))
+}
+
+// addFailure adds f, unless it is nil, to what out could not do. The code is that
+// of the first.
+func addFailure(out *api.Logout, f *api.Failure) {
+	switch {
+	case f == nil:
+	case out.Error == nil:
+		out.Error = f
+	default:
+		out.Error.Hint += "; " + f.Hint
+	}
+}
+
+// revokeLeftovers revokes what earlier logins of key have left behind, of which
+// the removal leaves nothing.
+func (b *Broker) revokeLeftovers(ctx context.Context, key credential.Key, keep bool) *api.Failure {
+	if keep {
+		return nil
+	}
+	err := b.tokens.RevokeOrphansOf(ctx, key)
+	if err == nil {
+		return nil
+	}
+	b.cfg.Log.Warn("revoking what earlier logins left behind", "key", key.String(), "error", err)
+	return &api.Failure{
+		Code: api.CodeRevocationLost,
+		Hint: "a token of an earlier login could not be revoked: " + apiError(err, key.String()).Message,
+	}
 }
 
 // revoke revokes c's tokens at the provider and tells how that went.

@@ -109,10 +109,8 @@ func (b *Broker) unshare(ctx context.Context, c credential.Credential, out *api.
 		return
 	}
 	b.cfg.Log.Warn("ending the sharing after a logout", "key", out.Key, "tool", c.Share.Tool, "error", err)
-	if out.Error == nil {
-		out.Error = &api.Failure{
-			Code: api.CodeStoreFailure,
-			Hint: "the file of " + c.Share.Tool + " may still have the tokens: " + apiError(err, out.Key).Message,
-		}
-	}
+	addFailure(out, &api.Failure{
+		Code: api.CodeStoreFailure,
+		Hint: "the file of " + c.Share.Tool + " may still have the tokens, remove it: " + apiError(err, out.Key).Message,
+	})
 }

@@ -228,3 +228,26 @@ func TestSharingWithAFileInTheWay(t *testing.T) {
 		}
 	})
 }
+
+// A logout tells of all that it could not do, not of the first alone.
+func TestLogoutTellsAllThatFailed(t *testing.T) {
+	inSharedWorld(t, func(t *testing.T, w *world, qwen *share.File) {
+		b := w.broker(sharing(qwen))
+		if err := os.MkdirAll(qwen.Path(), 0o700); err != nil { // a folder
+			t.Fatal(err)
+		}
+		w.enter(b, api.StartLogin{Key: "shared"})
+		if err := w.as.SetFaults(sandbox.Faults{{Endpoint: "revoke", Do: sandbox.Action{Status: 500}}}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := b.Logout(t.Context(), api.LogoutRequest{Key: "shared"})
+		if err != nil || !out.Removed || out.Error == nil {
+			t.Fatalf("Logout = %+v, %v, want it done, with an error in it", out, err)
+		}
+		for _, part := range []string{"revocation at the provider", "the file of qwen"} {
+			if !strings.Contains(out.Error.Hint, part) {
+				t.Errorf("Logout tells %q, want %q too", out.Error.Hint, part)
+			}
+		}
+	})
+}

@@ -47,6 +47,15 @@ func (b *Broker) baseURL(key credential.Key, resourceURL string) string {
 	return base
 }
 
+// keepAlive is how long a refresh token of c lives unused, by configuration.
+func (b *Broker) keepAlive(c credential.Credential) time.Duration {
+	p, err := b.cfg.Providers.Lookup(c.Key.Provider)
+	if err != nil {
+		return 0
+	}
+	return p.KeepAlive
+}
+
 // Credentials returns every stored credential, in key order.
 func (b *Broker) Credentials(ctx context.Context) ([]api.Credential, error) {
 	views := []api.Credential{}

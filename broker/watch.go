@@ -48,15 +48,6 @@ func (b *Broker) sweepOrphans(ctx context.Context) {
 	}
 }
 
-// keepAlive is how long a refresh token of c lives unused, by configuration.
-func (b *Broker) keepAlive(c credential.Credential) time.Duration {
-	p, err := b.cfg.Providers.Lookup(c.Key.Provider)
-	if err != nil {
-		return 0
-	}
-	return p.KeepAlive
-}
-
 // lookAtCredentials tells what is new about the credentials and tends them, or,
 // if silent, only takes note of them.
 func (b *Broker) lookAtCredentials(ctx context.Context, silent bool) {

@@ -63,6 +63,9 @@ func TestOrphansAreRevoked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := w.store.Delete(t.Context(), lost.Key, lost.Generation); err != nil {
+			t.Fatal(err)
+		}
 		orphans := &orphanedStore{Store: w.store, orphan: lost}
 		w.broker(inTheBubble, func(c *broker.Config) { c.Daemon, c.Store = true, orphans })
 		for want := int32(1); ; want++ {

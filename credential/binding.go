@@ -10,7 +10,7 @@ import (
 // Binding is the set of facts a login or a credential was made with. It never
 // changes afterwards: polling, refresh and revocation use the binding alone,
 // so that no later change of configuration or metadata can send a secret to
-// another place (security reference T14). Bindings are comparable.
+// another place. Bindings are comparable.
 type Binding struct {
 	// Endpoints are the provider's, resolved when the login started.
 	Endpoints oauth.Endpoints

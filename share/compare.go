@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/secret"
 )
 
 // Relation is how a tool's file stands to a credential.
@@ -77,7 +78,8 @@ func outlasts(found Contents, c credential.Credential) bool {
 // Adopt is c with the tokens that the tool got, received now: found is
 // [Theirs]. The access token lives as long as the file says, at most ten years;
 // one that has ended, or whose end is unknown, is due for a refresh at once.
-// What the file does not say stays as it was in c.
+// What the file does not say stays as it was in c, but for whose account it is
+// where the refresh token is another one.
 func Adopt(c credential.Credential, found Contents, now credential.Instant) credential.Credential {
 	next := c
 	next.State, next.Cause = credential.Active, ""
@@ -88,6 +90,8 @@ func Adopt(c credential.Credential, found Contents, now credential.Instant) cred
 	if !found.RefreshToken.Equal(c.RefreshToken) {
 		next.RefreshToken = found.RefreshToken
 		next.RefreshExpiresAt = time.Time{} // the known end was the old one's
+		// The tool may have logged in to another account.
+		next.Alias, next.IDToken = "", secret.String{}
 	}
 	next.Received, next.RefreshedAt = now, now.Wall
 	next.Lifetime = min(found.ExpiresAt.Sub(now.Wall), foreverLifetime)

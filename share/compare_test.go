@@ -70,7 +70,8 @@ func TestAdopt(t *testing.T) {
 	want.AccessToken, want.RefreshToken = secret.New("access-theirs"), secret.New("refresh-theirs")
 	want.RefreshExpiresAt = time.Time{}
 	want.Received, want.RefreshedAt, want.Lifetime = now, now.Wall, 6*time.Hour
-	want.Share.Seen = Digest(want.RefreshToken)
+	want.Share.Seen = Remember(c.Share.Seen, Digest(c.RefreshToken), Digest(want.RefreshToken))
+	want.Alias, want.IDToken = "", secret.String{}
 	if diff := cmp.Diff(want, Adopt(c, contents("theirs", now.Wall.Add(6*time.Hour)), now)); diff != "" {
 		t.Errorf("adopted (-want +got):\n%s", diff)
 	}

@@ -6,18 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-	"strings"
 
 	"github.com/usherauth/usher/internal/atomicfile"
 )
 
-const (
-	fileName = "oauth_creds.json"
-	lockName = "oauth_creds.lock"
-	// maxFile is far above what a tool writes.
-	maxFile = 1 << 20
-)
+// maxFile is far above what a tool writes.
+const maxFile = 1 << 20
 
 // File is the credential file of a tool. It keeps no state and is safe for
 // concurrent use.
@@ -40,25 +34,6 @@ func Open(tool string, getenv func(string) string) (*File, error) {
 		return nil, err
 	}
 	return &File{path: filepath.Join(folder, fileName)}, nil
-}
-
-// qwenFolder is where qwen-code keeps its files.
-func qwenFolder(getenv func(string) string) (string, error) {
-	variable := "HOME"
-	if runtime.GOOS == "windows" {
-		variable = "USERPROFILE"
-	}
-	home, folder := getenv(variable), getenv("QWEN_HOME")
-	if folder == "" {
-		folder = "~/.qwen"
-	}
-	if rest, ok := strings.CutPrefix(folder, "~"); ok && (rest == "" || rest[0] == '/' || rest[0] == '\\') {
-		if home == "" {
-			return "", fmt.Errorf("cannot find the folder of qwen-code: set %s or QWEN_HOME", variable)
-		}
-		folder = filepath.Join(home, strings.ReplaceAll(rest, `\`, "/"))
-	}
-	return filepath.Abs(folder)
 }
 
 // Path is where the file is.

@@ -209,8 +209,8 @@ func (l *Lock) unchanged(digest string) (members, error) {
 	return all, nil
 }
 
-// Release gives the lock back, unless it has become somebody else's. A second
-// Release is an error.
+// Release gives the lock back, unless it has become somebody else's. It is to be
+// called once.
 func (l *Lock) Release() error {
 	close(l.stop)
 	<-l.done

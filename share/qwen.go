@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +16,31 @@ import (
 	"github.com/usherauth/usher/internal/atomicfile"
 	"github.com/usherauth/usher/secret"
 )
+
+// The files of qwen-code, in its folder.
+const (
+	fileName = "oauth_creds.json"
+	lockName = "oauth_creds.lock"
+)
+
+// qwenFolder is where qwen-code keeps its files.
+func qwenFolder(getenv func(string) string) (string, error) {
+	variable := "HOME"
+	if runtime.GOOS == "windows" {
+		variable = "USERPROFILE"
+	}
+	home, folder := getenv(variable), getenv("QWEN_HOME")
+	if folder == "" {
+		folder = "~/.qwen"
+	}
+	if rest, ok := strings.CutPrefix(folder, "~"); ok && (rest == "" || rest[0] == '/' || rest[0] == '\\') {
+		if home == "" {
+			return "", fmt.Errorf("cannot find the folder of qwen-code: set %s or QWEN_HOME", variable)
+		}
+		folder = filepath.Join(home, strings.ReplaceAll(rest, `\`, "/"))
+	}
+	return filepath.Abs(folder)
+}
 
 // The file of qwen-code is one JSON object. The tool takes it for missing
 // unless the first three members are non-empty strings and expiry_date,

@@ -8,9 +8,9 @@ import (
 // maxSeen is how many tokens are remembered: those of some days.
 const maxSeen = 32
 
-// Remember adds digests to seen, the memory of what a tool's file has held or a
-// credential has spent (see credential.Share), the newest last; empty ones are
-// nothing. An old copy of the file, put back from somewhere, is recognised by it.
+// Remember is seen (see credential.Share) with digests, the newest given last;
+// empty ones are nothing. By it an old copy of a tool's file is recognised that
+// somebody put back: the server takes what it holds for stolen.
 func Remember(seen string, digests ...string) string {
 	all := strings.Fields(seen)
 	for _, digest := range digests {

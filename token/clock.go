@@ -30,7 +30,8 @@ func SystemClock() Clock {
 type systemClock struct{ bootID string }
 
 func (c systemClock) Now() credential.Instant {
-	now := credential.Instant{Wall: time.Now().Round(0)}
+	// In UTC, which needs no file of time zones to be written down.
+	now := credential.Instant{Wall: time.Now().Round(0).UTC()}
 	if c.bootID == "" {
 		return now
 	}

@@ -34,6 +34,12 @@
 // that it has kept, ends a credential, and even then its bytes are kept and its
 // access token is served while it lives.
 //
+// When the answer cannot be made durable, the lock is kept, so that nobody can
+// spend the old refresh token again, the new token is served from memory, and
+// storing is tried until it succeeds or the manager is closed and its closing
+// context ends. A process that is killed in that time loses the token unless
+// the store set it aside.
+//
 // A daemon shows every credential to [Manager.Tend] once a second, and those
 // in use are then renewed before anybody has to ask. It also calls
 // [Manager.RevokeOrphans] now and again.
@@ -48,12 +54,6 @@
 // credential is in memory or tended, the file is looked at once a second: what
 // the tool got is adopted, and a file that it removed is restored.
 // [Manager.Sync] and [Manager.Unshare] follow a login and a logout.
-//
-// When the answer cannot be made durable, the lock is kept, so that nobody can
-// spend the old refresh token again, the new token is served from memory, and
-// storing is tried until it succeeds or the manager is closed and its closing
-// context ends. A process that is killed in that time loses the token unless
-// the store set it aside.
 //
 // # What it does not do
 //

@@ -35,8 +35,8 @@ const (
 	// ShareFailed: the file of the tool that shares the credential could not be
 	// read or written; Err says why.
 	ShareFailed EventType = "share_failed"
-	// Finished: a rotation has ended; Report says how. It is the last event of
-	// each rotation.
+	// Finished: a rotation that was to renew has ended; Report says how. It is
+	// the last event of each.
 	Finished EventType = "finished"
 )
 
@@ -69,8 +69,9 @@ type Report struct {
 // Event is one thing that happened in a rotation.
 type Event struct {
 	Type EventType
-	// Credential is as stored after it; for Removed its Key alone. Of Finished
-	// it is the newest that the rotation knew of.
+	// Credential is as stored after it; for Removed its Key alone. Of Unstored
+	// it is what could not be stored, of Superseded only the Key says something,
+	// and of Finished it is the newest that the rotation knew of.
 	Credential credential.Credential
 	Err        error
 	Report     Report // of Finished

@@ -54,6 +54,8 @@ func (m *Manager) fly(ctx context.Context, r *rotation) {
 	res := r.result
 	if r.goal != goalShare { // which says nothing about the provider
 		res = r.entry.back.note(r.generation(), r.result)
+	} else if res.err == nil && res.unshared == nil {
+		r.entry.watch.failures = 0
 	}
 	r.entry.flight = nil
 	r.entry.mu.Unlock()

@@ -3,6 +3,7 @@ package token_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,38 +85,40 @@ func (r afterRotation) Commit(ctx context.Context, next credential.Credential) (
 // back after a login or a logout that readers have seen.
 func TestChangeBeforeARotationTells(t *testing.T) {
 	for _, login := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			f := newFixture(t, time.Hour)
-			a := &after{Store: f.store}
-			m := f.managerWith(token.Config{Store: a})
-			want := ""
-			read := func() {
-				t.Helper()
-				got, err := m.Token(t.Context(), key, 0)
-				if got.AccessToken.Reveal() != want || (err == nil) != login {
-					t.Errorf("Token = %q, %v, want %q", got.AccessToken.Reveal(), err, want)
+		t.Run(map[bool]string{true: "login", false: "logout"}[login], func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t, time.Hour)
+				a := &after{Store: f.store}
+				m := f.managerWith(token.Config{Store: a})
+				want := ""
+				read := func() {
+					t.Helper()
+					got, err := m.Token(t.Context(), key, 0)
+					if got.AccessToken.Reveal() != want || (err == nil) != login {
+						t.Errorf("Token = %q, %v, want %q", got.AccessToken.Reveal(), err, want)
+					}
 				}
-			}
-			a.committed = func() {
-				f.logout()
-				if login {
-					c := f.credential(time.Hour)
-					c.AccessToken, c.RefreshToken = hide("at-new"), hide("rt-new")
-					seed(t, f.store, c)
-					want = "at-new"
-					read()
-					return
+				a.committed = func() {
+					f.logout()
+					if login {
+						c := f.credential(time.Hour)
+						c.AccessToken, c.RefreshToken = hide("at-new"), hide("rt-new")
+						seed(t, f.store, c)
+						want = "at-new"
+						read()
+						return
+					}
+					// Whoever reads now asks the store, for memory holds what has ended.
+					ctx, cancel := context.WithCancel(t.Context())
+					cancel()
+					if _, err := m.Token(ctx, key, 0); err == nil {
+						t.Error("Token succeeded after the logout")
+					}
 				}
-				// Whoever reads now asks the store, for memory holds what has ended.
-				ctx, cancel := context.WithCancel(t.Context())
-				cancel()
-				if _, err := m.Token(ctx, key, 0); err == nil {
-					t.Error("Token succeeded after the logout")
-				}
-			}
-			time.Sleep(time.Hour)
-			f.want(m, 0, "at-2") // as it was stored
-			read()
+				time.Sleep(time.Hour)
+				f.want(m, 0, "at-2") // as it was stored
+				read()
+			})
 		})
 	}
 }
@@ -245,5 +248,59 @@ func TestLoginWithTheTokenOfARefresh(t *testing.T) {
 		if got := f.provider.revocations(); len(got) != 0 {
 			t.Errorf("revoked %v, want nothing", got)
 		}
+	})
+}
+
+// emptied is a store that somebody removes from under its users.
+type emptied struct {
+	credential.Store
+	gone atomic.Bool
+}
+
+func (e *emptied) Stamp(ctx context.Context, k credential.Key) (string, error) {
+	if e.gone.Load() {
+		return "", nil
+	}
+	return e.Store.Stamp(ctx, k)
+}
+
+func (e *emptied) Get(ctx context.Context, k credential.Key) (credential.Credential, error) {
+	if e.gone.Load() {
+		return credential.Credential{}, credential.ErrNotFound
+	}
+	return e.Store.Get(ctx, k)
+}
+
+// A store that is removed right after a refresh takes the token from memory.
+func TestStoreRemovedAfterRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, time.Hour)
+		store := &emptied{Store: f.store}
+		m := f.managerWith(token.Config{Store: store})
+		time.Sleep(time.Hour)
+		f.want(m, 0, "at-2")
+		store.gone.Store(true)
+		time.Sleep(1500 * time.Millisecond)
+		if got, err := m.Token(t.Context(), key, 0); err == nil {
+			t.Errorf("Token = %s, want an error", got.AccessToken.Reveal())
+		}
+	})
+}
+
+// What the tool gets right after its file was restored is adopted as soon as
+// anything else.
+func TestToolRefreshesAfterRestoring(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, o := newSharing(t, time.Hour)
+		f.want(f.m, 0, "at-1")
+		o.removes()
+		for !slices.Contains(f.eventTypes(), token.ShareRestored) {
+			time.Sleep(100 * time.Millisecond)
+			f.want(f.m, 0, "at-1")
+		}
+		f.provider.gen = 2
+		o.has("2", time.Now().Add(time.Hour))
+		time.Sleep(2500 * time.Millisecond)
+		f.want(f.m, 0, "at-2")
 	})
 }

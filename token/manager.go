@@ -23,7 +23,8 @@ import (
 // with the rotation lock held.
 type Renewer func(ctx context.Context, c credential.Credential) (*oauth.Token, error)
 
-// Config is what [NewManager] needs. Only Store is required.
+// Config is what [NewManager] needs. Only Store is required. Its functions are
+// called by several goroutines at a time.
 type Config struct {
 	// Store keeps the credentials.
 	Store credential.Store

@@ -10,7 +10,7 @@ import (
 
 // The invariants of the protocol, checked after every act. I10 is about the
 // shared file and is checked in e2e, where the other tool's own reader judges
-// it; I13, that a status asks nobody, in internal/cli.
+// it; I13, that a status asks nobody, in e2e.
 
 // violates notes a violation, once.
 func (w *modelWorld) violates(what string) {
@@ -164,8 +164,8 @@ func (w *modelWorld) finish() {
 	if !w.faulty && w.as.refreshes != w.due {
 		w.violates("I6: fewer refreshes than expiries")
 	}
+	w.checkLeftovers()
 	if w.loggedOut {
-		w.checkLoggedOut()
 		return
 	}
 	err := w.probe()
@@ -187,9 +187,19 @@ func (w *modelWorld) finish() {
 	}
 }
 
-// checkLoggedOut: what a rotation won after a logout was revoked.
-func (w *modelWorld) checkLoggedOut() {
-	if w.left.crashes == w.faults.crashes && len(w.disk.spill) > 0 {
+// checkLeftovers: what a rotation won after a logout or a new login was revoked
+// and removed, unless its process died or lost the answer.
+func (w *modelWorld) checkLeftovers() {
+	had, left := w.faults, w.left
+	if had.crashes != left.crashes || had.powercut != left.powercut || had.losses != left.losses || had.slow != left.slow {
+		return
+	}
+	for _, f := range w.as.families {
+		if f.tooLate && !f.ended {
+			w.violates("I11: a token that came too late was not revoked")
+		}
+	}
+	if w.loggedOut && len(w.disk.spill) > 0 {
 		w.violates("I11: an answer of a logged out credential was left behind")
 	}
 }

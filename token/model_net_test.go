@@ -47,12 +47,13 @@ type modelFamily struct {
 	revoked bool // for the reuse of a token
 	ended   bool // revoked by us
 	refused bool // it was told invalid_grant
+	tooLate bool // a living process won a token of it after the logout
 }
 
 // modelProvider is the authorization server.
 type modelProvider struct {
 	mode      modelRotationMode
-	families  []*modelFamily // the first is no login
+	families  []*modelFamily // by login
 	refreshes int            // that brought a new token
 }
 
@@ -105,6 +106,9 @@ func (w *modelWorld) gone(m *modelMessage) {
 func (w *modelWorld) deliver(m *modelMessage) {
 	t, ok := w.as.redeem(m.token)
 	m.answered, m.status = true, http.StatusOK
+	if ok && m.from != nil && (w.loggedOut || t.family != len(w.as.families)-1) {
+		w.as.families[t.family].tooLate = true
+	}
 	switch {
 	case !ok:
 		m.status, m.body = http.StatusBadRequest, `{"error":"invalid_grant"}`
@@ -132,7 +136,7 @@ func (tr modelTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if strings.HasSuffix(req.URL.Path, "/revoke") {
-		tr.p.w.as.families[parseModelToken(form.Get("token")).family].ended = true
+		tr.p.w.as.families[parseModelToken(form.Get("token")).family].ended = tr.p.w.without != revoking
 		return modelResponse(http.StatusOK, ""), nil
 	}
 	return tr.refresh(req.Context(), parseModelToken(form.Get("refresh_token")))

@@ -26,6 +26,7 @@ const (
 	storingFirst     modelOmission = "storing before use"
 	syncing          modelOmission = "syncing the record"
 	comparing        modelOmission = "comparing before storing"
+	revoking         modelOmission = "revoking what came too late"
 	keepingPrevious  modelOmission = "the previous record"
 	keepingAside     modelOmission = "keeping aside what cannot be stored"
 	holdingOn        modelOmission = "keeping the lock while unstored"
@@ -80,6 +81,7 @@ var modelVariants = []modelVariant{
 	{without: storingFirst, wrong: "I4", provider: modelGrace},
 	{without: syncing, wrong: "I8", provider: modelStrict, faults: modelFaults{powercut: 1}},
 	{without: comparing, wrong: "I11", provider: modelGrace, faults: modelFaults{logouts: 1}},
+	{without: revoking, wrong: "I11", provider: modelStrict, faults: modelFaults{logouts: 1}},
 	{without: keepingPrevious, wrong: "I5", provider: modelGrace, faults: modelFaults{damage: 1}},
 	{without: keepingAside, wrong: "I8", provider: modelStrict, faults: modelFaults{badwrite: 1, crashes: 1}},
 	{without: holdingOn, wrong: "I8", provider: modelStrict, faults: modelFaults{badspill: 1}},

@@ -13,9 +13,8 @@ import (
 // processes can act, with deaths at every step, lost messages, slow answers and
 // failing disks between them, over several expiries in a row. It runs the
 // production code, Manager.Token and with it every step of rotation.do, on a
-// model of the disk, the network and the provider; see modelWorld. The rows of
-// TestModel are those of the security reference, section 4.6, which has the
-// numbers of an abstract model beside them.
+// model of the disk, the network and the provider; see modelWorld. What must
+// hold after every act is in model_check_test.go.
 
 var modelLong = flag.Bool("model.long", false, "explore larger worlds: minutes instead of seconds")
 
@@ -83,7 +82,7 @@ var modelRows = []modelRow{
 	{name: "J  failing write and crash, strict, nothing kept aside", cfg: modelConfig{procs: 2, expiries: 2, provider: modelStrict, without: keepingAside,
 		faults: modelFaults{badwrite: 1, crashes: 1}}, spoiled: []string{"I8"}},
 	{name: "L  not rotating, crash, loss, full disk", cfg: modelConfig{procs: 2, expiries: 2, provider: modelFixed, faults: modelFaults{crashes: 1, losses: 1}},
-		long: func(c *modelConfig) { twoCrashesAndLosses(c); c.faults.noroom = 1 }},
+		long: func(c *modelConfig) { c.faults.crashes, c.faults.noroom = 2, 1 }},
 	{name: "   power cut and crash, grace", cfg: modelConfig{procs: 2, expiries: 2, provider: modelGrace, faults: modelFaults{crashes: 1, powercut: 1}}, long: threeProcs},
 	{name: "   logout and login, strict", cfg: modelConfig{procs: 2, expiries: 2, provider: modelStrict, faults: modelFaults{logouts: 1, logins: 1}}, long: threeProcs},
 	{name: "   logout, login and crash, grace", cfg: modelConfig{procs: 2, expiries: 1, provider: modelGrace, faults: modelFaults{logouts: 1, logins: 1, crashes: 1}},

@@ -79,7 +79,7 @@ func (r *rotation) serveUnstored(next credential.Credential, err error) {
 // new login it belongs to nobody and is revoked.
 func (r *rotation) superseded() step {
 	ctx := context.WithoutCancel(r.ctx)
-	stored, err := r.amend(ctx, r.renewed)
+	stored, err := r.amend(ctx, r.sameToken, r.renewed)
 	switch {
 	case err == nil:
 		r.discard(ctx)
@@ -90,22 +90,23 @@ func (r *rotation) superseded() step {
 		r.event(Adopted, stored, nil)
 		return r.adopt(stored)
 	case errors.Is(err, credential.ErrNotFound):
-		r.renounce(ctx, r.record)
+		r.renounce(ctx, r.record, credential.Credential{})
 		return r.gone()
 	case errors.Is(err, errOvertaken):
-		r.renounce(ctx, stored)
+		r.renounce(ctx, stored, stored)
 		return r.end(ResultSuperseded, result{cred: stored})
 	default:
 		return r.failStore("storing refreshed", err)
 	}
 }
 
-// renounce revokes the answer, in whose place now is c, or nothing after c. What
-// could not be revoked stays aside, an orphan for [Manager.RevokeOrphans].
-func (r *rotation) renounce(ctx context.Context, c credential.Credential) {
+// renounce revokes the answer, in whose place now is current, if anything; c is
+// what to tell. What could not be revoked stays aside, an orphan for
+// [Manager.RevokeOrphans].
+func (r *rotation) renounce(ctx context.Context, c, current credential.Credential) {
 	won := r.renewed(r.record)
 	won.RefreshToken = r.answer.RefreshToken // not an old one that goes on being good
-	settled, err := r.m.revoke(ctx, r.client, won)
+	settled, err := r.m.revoke(ctx, r.client, won, current)
 	r.event(Superseded, c, err)
 	if settled {
 		r.discard(ctx)
@@ -115,16 +116,16 @@ func (r *rotation) renounce(ctx context.Context, c credential.Credential) {
 // errOvertaken: the record is of another grant or refresh token by now.
 var errOvertaken = errors.New("overtaken")
 
-// amend applies change to the record as it is now, if it still is about this
-// rotation's token. With errOvertaken it returns the record that is there.
-func (r *rotation) amend(ctx context.Context, change func(credential.Credential) credential.Credential) (credential.Credential, error) {
+// amend applies change to the record as it is now, if that still is the same as
+// this rotation's. With errOvertaken it returns the record that is there.
+func (r *rotation) amend(ctx context.Context, same func(credential.Credential) bool, change func(credential.Credential) credential.Credential) (credential.Credential, error) {
 	var err error
 	for range maxConflicts {
 		var current, stored credential.Credential
 		if current, err = r.m.cfg.Store.Get(ctx, r.key); err != nil {
 			return credential.Credential{}, err
 		}
-		if !r.sameToken(current) {
+		if !same(current) {
 			return current, errOvertaken
 		}
 		stored, err = r.m.cfg.Store.Update(ctx, change(current), current.Generation)

@@ -27,7 +27,7 @@ type search struct {
 func (r *rotation) refuse() step {
 	r.search.refused = append(r.search.refused, r.sending().RefreshToken)
 	current, err := r.m.cfg.Store.Get(r.ctx, r.key)
-	if err != nil || !r.sameToken(current) {
+	if err != nil || !r.sameLogin(current) {
 		// Refused was a token that may not be the record's any more.
 		return stepOvertaken
 	}
@@ -93,7 +93,7 @@ func (r *rotation) demote() step {
 	stored, err := r.held.Commit(ctx, needsLogin(r.record))
 	if errors.Is(err, credential.ErrSuperseded) {
 		r.discard(ctx)
-		stored, err = r.amend(ctx, needsLogin)
+		stored, err = r.amend(ctx, r.sameLogin, needsLogin)
 	}
 	switch {
 	case errors.Is(err, credential.ErrNotFound):

@@ -188,6 +188,7 @@ func TestRevokeOrphans(t *testing.T) {
 				f.provider.revocation = tt.answer
 				c := f.credential(time.Hour)
 				c.Binding.Endpoints.Revocation = tt.endpoint
+				c.RefreshToken = hide("rt-0")
 				discarded := 0
 				store := &orphanage{Store: f.store, orphans: []credential.Orphan{{
 					Credential: c, Discard: func(context.Context) error { discarded++; return nil },
@@ -197,7 +198,7 @@ func TestRevokeOrphans(t *testing.T) {
 				if (err != nil) != tt.failed {
 					t.Errorf("RevokeOrphans = %v", err)
 				}
-				want := []string{"rt-1"}
+				want := []string{"rt-0"}
 				if tt.endpoint == "" {
 					want = []string{}
 				}

@@ -171,12 +171,16 @@ func (r *rotation) do(s step) step {
 	panic("internal error: token: unknown step")
 }
 
-// sameToken reports whether c still has the refresh token that this rotation
-// works with; anything else about it may have changed, even its grant: a token
-// that was imported once more is the same one. What has none goes by its grant.
+// sameLogin reports whether c is still of the grant and refresh token that this
+// rotation works with; anything else about it may have changed.
+func (r *rotation) sameLogin(c credential.Credential) bool {
+	return c.Grant == r.record.Grant && c.RefreshToken.Equal(r.record.RefreshToken)
+}
+
+// sameToken is sameLogin, or the same refresh token imported once more: that was
+// spent with ours, and its successor is the answer to ours.
 func (r *rotation) sameToken(c credential.Credential) bool {
-	return c.RefreshToken.Equal(r.record.RefreshToken) &&
-		(c.Grant == r.record.Grant || !c.RefreshToken.IsZero())
+	return r.sameLogin(c) || !c.RefreshToken.IsZero() && c.RefreshToken.Equal(r.record.RefreshToken)
 }
 
 // generation is that of the record this rotation worked with.

@@ -54,7 +54,7 @@ func (r *rotation) shareLock() step {
 	r.theirs = theirs{lock: lock, since: r.m.clock.Now()}
 	// A logout during the wait has taken the tokens away from the tool already,
 	// under this lock, and nobody would do so again.
-	if current, err := r.m.cfg.Store.Get(r.ctx, r.key); err != nil || !r.sameToken(current) {
+	if current, err := r.m.cfg.Store.Get(r.ctx, r.key); err != nil || !r.sameLogin(current) {
 		return stepOvertaken
 	}
 	return stepShareRead

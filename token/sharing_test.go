@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -129,9 +130,12 @@ func TestToolRefreshedFirst(t *testing.T) {
 		o.has("2", time.Now().Add(time.Hour))
 		f.want(f.m, 0, "at-2")
 		f.wantSeen()
-		f.wantEvents(token.Adopted)
-		if c := f.stored(); c.RefreshToken.Reveal() != "rt-2" || c.ResourceURL != "portal.test" || c.IDToken.Reveal() != "id-1" {
-			t.Errorf("stored %+v, want the tool's tokens and the rest as it was", c)
+		// Twice if the reader, who set off two rotations, was slower than the first.
+		if got := slices.Compact(f.eventTypes()); !slices.Equal(got, []token.EventType{token.Adopted}) {
+			t.Errorf("events = %v, want adopted", got)
+		}
+		if c := f.stored(); c.RefreshToken.Reveal() != "rt-2" || c.ResourceURL != "portal.test" || c.Scopes[0] != "read" || !c.IDToken.IsZero() {
+			t.Errorf("stored %+v, want the tool's tokens, nobody's id, and the rest as it was", c)
 		}
 		o.want("2")
 	})

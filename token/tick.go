@@ -73,7 +73,7 @@ func (m *Manager) look(e *entry) bool {
 	ctx, cancel := context.WithTimeout(m.closing, budget)
 	defer cancel()
 	stamp, err := m.cfg.Store.Stamp(ctx, e.key)
-	if err == nil && stamp != s.stamp {
+	if err == nil && (stamp != s.stamp || stamp == "") {
 		// An error leaves what is in memory, unless the credential is gone.
 		_, _ = m.load(ctx, e)
 	}

@@ -165,3 +165,41 @@ func testNoOrphan(t *testing.T, f fixture) {
 		t.Errorf("the record has the token %s, want rt-2", got)
 	}
 }
+
+// A login that brings the token which a rotation has sent is the one that the
+// answer belongs to: nothing else is left of it.
+func testImportedAgain(t *testing.T, f fixture) {
+	cred := f.login(t, github, "l1")
+	r := f.rotation(t, github)
+	steps(t, f, r)
+	l, won := f.persisting(t, github, "l2")
+	won.RefreshToken = cred.RefreshToken
+	won.Binding.ClientID, won.Share.Tool = "other", ""
+	if _, _, err := f.Settle(f.ctx, authorized(l), won); err != nil {
+		t.Fatal(err)
+	}
+	supersededCommit(t, f, r, "2")
+	release(t, r, false) // as a process that dies gives the lock back
+	orphans(t, f, "imported again")
+	r = f.rotation(t, github)
+	got := r.Record()
+	if got.RefreshToken.Reveal() != "rt-2" || got.Grant != "l2" || got.Binding != won.Binding || got.Share != won.Share || got.Generation != 3 {
+		t.Errorf("the record is %+v, want rt-2 in generation 3 and what l2 is bound to", got)
+	}
+	release(t, r, true)
+
+	// Had there been no answer, the token may be spent all the same.
+	r = f.rotation(t, github)
+	steps(t, f, r)
+	release(t, r, false)
+	l, won = f.persisting(t, github, "l3")
+	won.RefreshToken = got.RefreshToken
+	if _, _, err := f.Settle(f.ctx, authorized(l), won); err != nil {
+		t.Fatal(err)
+	}
+	r = f.rotation(t, github)
+	defer release(t, r, true)
+	if !r.Interrupted() {
+		t.Error("the rotation of an imported token knows nothing of the one that was interrupted")
+	}
+}

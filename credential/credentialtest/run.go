@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) credential.Store) {
 		{"a new login leaves an orphan", testOrphanOfLogin},
 		{"a logout leaves an orphan", testOrphanOfLogout},
 		{"what will be installed is no orphan", testNoOrphan},
+		{"the same token imported once more", testImportedAgain},
 		{"salvage leaves the record alone", testSalvage},
 		{"settle beside commits loses nothing", testSettleBesideCommit},
 		{"logout is final against commit", testLogoutBesideCommit},

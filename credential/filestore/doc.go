@@ -29,7 +29,7 @@
 // disk space set aside, saves the previous record and writes the intent, so
 // that what remains to be done with the answer is one write and one rename. An
 // answer that still cannot be stored goes to spill/, and where that fails as
-// well to the runtime directory, another disk: see [WithRuntimeDir]. The next
+// well to the runtime directory, another disk: see [Config]. The next
 // holder of the rotation lock finds and installs it, if the record is still the
 // one it belongs to. One that belongs to nobody any more stays until its token
 // is revoked: see [Store.Orphans].

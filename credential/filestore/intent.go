@@ -25,8 +25,10 @@ type intent struct {
 	At         time.Time `json:"at"`             // for people; nothing is decided by it
 }
 
+// concerns goes by the token alone, where there is one: it may have been imported
+// again meanwhile, as another grant.
 func (i intent) concerns(c credential.Credential) bool {
-	return i.Grant == c.Grant && i.Digest == digest(c)
+	return i.Digest == digest(c) && (i.Grant == c.Grant || !c.RefreshToken.IsZero())
 }
 
 // digest recognises a credential's refresh token without telling it.
@@ -35,6 +37,9 @@ func digest(c credential.Credential) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// writeIntent writes and syncs the intent. The sync of the folder has a second
+// job: it makes durable a rename after which a predecessor was killed. Without it
+// a power cut after this rotation could bring back the record before that.
 func (f folder) writeIntent(c credential.Credential) error {
 	data, err := json.Marshal(intent{c.Grant, c.Generation, digest(c), time.Now().UTC()})
 	if err != nil {

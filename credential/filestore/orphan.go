@@ -87,7 +87,7 @@ func (f folder) strangers() (now record, strangers []aside, err error) {
 	}
 	all, err := f.asides()
 	for _, a := range all {
-		if now.cred == nil || a.cred.Grant != now.grant {
+		if now.cred == nil || !a.belongs(*now.cred) {
 			strangers = append(strangers, a)
 		}
 	}

@@ -19,13 +19,14 @@ func (f folder) recover(now record) (record, error) {
 		return record{}, err
 	}
 	for _, a := range all {
+		ours := a.belongs(*now.cred)
 		if a.succeeds(*now.cred) {
 			if now, err = f.install(now, a.cred); err != nil {
 				return record{}, err
 			}
 		}
 		// Another grant's answer has still to be revoked by somebody.
-		if a.cred.Grant == now.grant {
+		if ours {
 			if err := remove(a.path); err != nil {
 				return record{}, failure("removing an installed answer", f.path, err)
 			}
@@ -37,6 +38,9 @@ func (f folder) recover(now record) (record, error) {
 // install makes next the record after now.
 func (f folder) install(now record, next credential.Credential) (record, error) {
 	next.Generation = max(next.Generation, now.generation+1)
+	if next.Grant != now.grant { // the same token, imported once more
+		next.Grant, next.Binding, next.Share = now.grant, now.cred.Binding, now.cred.Share
+	}
 	data, err := credential.Encode(next)
 	if err != nil {
 		return record{}, err

@@ -4,35 +4,34 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/usherauth/usher/internal/atomicfile"
 )
 
-// Option is a choice for [Open].
-type Option func(*Store)
-
-// WithRuntimeDir names a folder on another disk, usually $XDG_RUNTIME_DIR, to
-// which an answer goes that cannot be written to the store at all. It must be
-// absolute, exist, belong to this user and be writable for nobody else; any
-// other, and an empty one, is as none. All processes of a store should name the
-// same: what lies there, the others do not see.
-func WithRuntimeDir(dir string) Option {
-	return func(s *Store) {
-		if filepath.IsAbs(dir) {
-			s.spare = spareDir{base: dir, names: []string{"usher", storeName(s.dir)}}
-		}
+// spareOf is the folder of the store at dir in a runtime directory.
+func spareOf(dir, runtimeDir string) spareDir {
+	if !filepath.IsAbs(runtimeDir) {
+		return spareDir{}
 	}
+	return spareDir{base: runtimeDir, names: []string{"usher", storeName(dir)}}
 }
 
-// storeName tells stores apart, and is the same for all paths to one.
+// storeName tells stores apart, also one after another at the same path or in
+// containers that see one runtime directory, and is the same for all paths to one.
 func storeName(dir string) string {
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
-	sum := sha256.Sum256([]byte(dir))
+	var id uint64
+	if info, err := os.Stat(dir); err == nil {
+		id = fileID(info)
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%x", dir, id))
 	return hex.EncodeToString(sum[:16])
 }
 

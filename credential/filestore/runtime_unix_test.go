@@ -27,7 +27,7 @@ func withRuntime(t *testing.T, dir string) (*filestore.Store, string) {
 
 func openWith(t *testing.T, dir, runtime string) *filestore.Store {
 	t.Helper()
-	s, err := filestore.Open(dir, filestore.WithRuntimeDir(runtime))
+	s, err := filestore.Config{Dir: dir, RuntimeDir: runtime}.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,9 +216,11 @@ func TestUnfitRuntimeDirectories(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// The same store anew, to which the bait would belong.
-			if err := os.RemoveAll(dir); err != nil {
-				t.Fatal(err)
+			// The same store emptied, to which the bait would belong.
+			for _, name := range []string{"credentials", "logins", "owners"} {
+				if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			s := openWith(t, dir, given)
 			login(t, s, github, "l1")
@@ -269,5 +271,37 @@ func TestOpenLeavesTheRuntimeDirectoryAlone(t *testing.T) {
 	}
 	if got := names(t, runtime); len(got) != 0 {
 		t.Errorf("the runtime directory holds %q, want nothing before it is needed", got)
+	}
+}
+
+// Another store at the same path, such as that of a container or one that was
+// made anew, has no part in what was kept aside: to it that would be a token
+// that nobody owns.
+func TestRuntimeDirectoryOfAnotherStore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	s, runtime := withRuntime(t, dir)
+	login(t, s, github, "l1")
+	r, repair, _ := lateAnswer(t, s, dir)
+	if err := r.Release(false); err != nil {
+		t.Fatal(err)
+	}
+	repair()
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	other := openWith(t, dir, runtime)
+	login(t, other, github, "l2")
+	found, err := other.Orphans(t.Context())
+	if err != nil || len(found) != 0 {
+		t.Errorf("another store finds %d orphans, %v, want none", len(found), err)
+	}
+	if err := errors.Join(os.Rename(dir, dir+".other"), os.Rename(dir+".away", dir)); err != nil {
+		t.Fatal(err)
+	}
+	if r = begin(t, openWith(t, dir, runtime)); r.Record().RefreshToken.Reveal() != "canary-rt-next" {
+		t.Error("the store itself does not find what it has kept aside")
+	}
+	if err := r.Release(true); err != nil {
+		t.Fatal(err)
 	}
 }

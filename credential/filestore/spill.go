@@ -25,7 +25,7 @@ const rawPrefix = "raw-"
 const maxRaw = 8
 
 // spills are the folders that may hold what was kept aside. Where the second
-// is, see [WithRuntimeDir].
+// is, see [Config].
 func (f folder) spills() []string {
 	if f.spare.exists() {
 		return []string{f.spill(), f.spare.path()}
@@ -93,12 +93,23 @@ type aside struct {
 	spent string // digest of the refresh token it is the answer to
 }
 
+// belongs reports whether a is of the login of the record c, which has its grant
+// or, imported once more, the refresh token that a is the answer to.
+func (a aside) belongs(c credential.Credential) bool {
+	return a.cred.Grant == c.Grant || a.answers(c)
+}
+
+// answers reports whether a is the answer to c's refresh token.
+func (a aside) answers(c credential.Credential) bool {
+	return !c.RefreshToken.IsZero() && a.spent == digest(c)
+}
+
 // succeeds reports whether a is what the record c would have become.
 func (a aside) succeeds(c credential.Credential) bool {
-	if a.cred.Grant != c.Grant {
-		return false
+	if a.cred.Grant == c.Grant && a.cred.Generation > c.Generation {
+		return true
 	}
-	return a.cred.Generation > c.Generation || a.spent == digest(c) && !a.cred.RefreshToken.Equal(c.RefreshToken)
+	return a.answers(c) && !a.cred.RefreshToken.Equal(c.RefreshToken)
 }
 
 // asides returns what was kept aside and can be understood, the newest first;

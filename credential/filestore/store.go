@@ -44,25 +44,37 @@ type Store struct {
 
 var _ credential.Store = (*Store)(nil)
 
-// Open opens the store in dir, which is created with mode 0700 if it does not
+// Config says where a store is.
+type Config struct {
+	// Dir is its folder.
+	Dir string
+	// RuntimeDir is a folder on another disk, usually $XDG_RUNTIME_DIR, to which
+	// an answer goes that cannot be written to Dir at all. It must be absolute,
+	// exist, belong to this user and be writable for nobody else; any other, and
+	// an empty one, is as none. All processes of a store should name the same:
+	// what lies there, the others do not see.
+	RuntimeDir string
+}
+
+// Open opens the store in c.Dir, which is created with mode 0700 if it does not
 // exist. A folder of another user, or that others may write to, is refused.
 // A store that may only be read opens well: reading works, and every change
 // fails with an [Error] before anything is sent to a provider.
-func Open(dir string, options ...Option) (*Store, error) {
-	dir, err := filepath.Abs(dir)
+func (c Config) Open() (*Store, error) {
+	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
-		return nil, &Error{Op: "opening the store", Path: dir, Err: err}
+		return nil, &Error{Op: "opening the store", Path: c.Dir, Err: err}
 	}
 	if err := atomicfile.EnsureDir(dir); err != nil {
 		return nil, &Error{Op: "opening the store", Path: dir, Err: err}
 	}
-	s := &Store{dir: dir, turn: make(chan struct{}, 1), owners: make(map[*owner]bool)}
+	s := &Store{dir: dir, spare: spareOf(dir, c.RuntimeDir), turn: make(chan struct{}, 1), owners: make(map[*owner]bool)}
 	s.unswept.Store(true)
-	for _, option := range options {
-		option(s)
-	}
 	return s, nil
 }
+
+// Open opens the store in dir, without a runtime directory; see [Config.Open].
+func Open(dir string) (*Store, error) { return Config{Dir: dir}.Open() }
 
 // Close ends the owners that were made by this Store. It does not end
 // rotations: whoever holds one releases it.

@@ -15,12 +15,18 @@ type kept struct {
 	answer spent
 }
 
+// belongs reports whether k is of the login of the record c, which has its grant
+// or, imported once more, the refresh token that k is the answer to.
+func (k kept) belongs(c credential.Credential) bool {
+	return k.next.Grant == c.Grant || k.answer.matches(c)
+}
+
 // succeeds reports whether k is what the record c would have become.
 func (k kept) succeeds(c credential.Credential) bool {
-	if k.next.Grant != c.Grant {
-		return false
+	if k.next.Grant == c.Grant && k.next.Generation > c.Generation {
+		return true
 	}
-	return k.next.Generation > c.Generation || k.answer.matches(c) && !k.next.RefreshToken.Equal(c.RefreshToken)
+	return k.answer.matches(c) && !k.next.RefreshToken.Equal(c.RefreshToken)
 }
 
 // credential is the answer, for a caller.
@@ -71,7 +77,7 @@ func (s *Store) Orphans(ctx context.Context) ([]credential.Orphan, error) {
 			sl.salvaged = nil // left by a rotation that outlived the logout
 		}
 		for _, k := range sl.newest() {
-			if now.cred == nil || k.next.Grant != now.grant {
+			if now.cred == nil || !k.belongs(*now.cred) {
 				all = append(all, credential.Orphan{Credential: k.credential(), Discard: s.discard(sl, k)})
 			}
 		}

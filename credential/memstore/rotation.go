@@ -15,8 +15,10 @@ type spent struct {
 	token secret.String
 }
 
+// matches goes by the token alone, where there is one: it may have been imported
+// again meanwhile, as another grant.
 func (sp spent) matches(c credential.Credential) bool {
-	return sp.grant == c.Grant && sp.token.Equal(c.RefreshToken)
+	return sp.token.Equal(c.RefreshToken) && (sp.grant == c.Grant || !c.RefreshToken.IsZero())
 }
 
 type rotation struct {
@@ -78,19 +80,26 @@ func (s *Store) beginRotation(key credential.Key, sl *slot) (*rotation, error) {
 // recoverLocked installs what an earlier rotation kept aside, if the record
 // still is the one it was the answer for.
 func (s *Store) recoverLocked(record credential.Credential, sl *slot) (credential.Credential, error) {
+	var done []*kept
 	for _, k := range sl.newest() {
+		if k.belongs(record) {
+			done = append(done, k)
+		}
 		if !k.succeeds(record) {
 			continue
 		}
 		next := k.next
 		next.Generation = max(next.Generation, record.Generation+1)
+		if next.Grant != record.Grant { // the same token, imported once more
+			next.Grant, next.Binding, next.Share = record.Grant, record.Binding, record.Share
+		}
 		stored, err := s.putLocked(next)
 		if err != nil {
 			return credential.Credential{}, err
 		}
 		record, sl.intent = stored, nil
 	}
-	sl.aside = slices.DeleteFunc(sl.aside, func(k *kept) bool { return k.next.Grant == record.Grant })
+	sl.aside = slices.DeleteFunc(sl.aside, func(k *kept) bool { return slices.Contains(done, k) })
 	return record, nil
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -93,21 +94,23 @@ func (a *app) findDaemon(ctx context.Context, dirs config.Dirs) (*usher.Client, 
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			a.warnf("the daemon does not answer (%s); going on without it", show(errorText(trouble, bound.Err())))
+			a.warnf("the daemon does not answer (%s); going on without it", show(silentBecause(trouble, bound.Err())))
 			return nil, nil
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// errorText is the text of the first error that is there.
-func errorText(errs ...error) string {
-	for _, err := range errs {
-		if err != nil {
-			return err.Error()
-		}
+// silentBecause is why a daemon that holds its lock does not answer: trouble,
+// if any was met before the wait for it ended with waited.
+func silentBecause(trouble, waited error) string {
+	switch {
+	case errors.Is(trouble, fs.ErrNotExist): // its file or socket
+		return "it is starting or stopping"
+	case trouble != nil:
+		return trouble.Error()
 	}
-	return ""
+	return waited.Error()
 }
 
 func (s *session) openLocal() error {

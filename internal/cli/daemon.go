@@ -47,7 +47,7 @@ func (a *app) startDaemon(cfg config.Config, o serveOptions) (_ *daemon, err err
 			d.close()
 		}
 	}()
-	if d.store, err = filestore.Open(d.dirs.Home, filestore.WithRuntimeDir(d.dirs.RuntimeDir)); err != nil {
+	if d.store, err = (filestore.Config{Dir: d.dirs.Home, RuntimeDir: d.dirs.RuntimeDir}).Open(); err != nil {
 		return nil, storeError(err)
 	}
 	if err := d.takeFolder(); err != nil {
@@ -106,8 +106,8 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	b := broker.New(broker.Config{
 		Store: d.store, Providers: d.catalogue, Daemon: true, AfterCrash: d.crashed, MaxLogins: d.opts.maxLogins,
-		OnDemand: d.opts.onDemand,
-		Origin:   origin(), Audit: records, Log: log, Sessions: d.sessions(log),
+		OnDemand: d.opts.onDemand, Share: a.shareFile,
+		Origin: origin(), Audit: records, Log: log, Sessions: d.sessions(log),
 		AliasKey: func() (secret.String, error) { return homeSecret(d.dirs.Home, aliasKeyFile) },
 	})
 	served := &local{Broker: b, app: a, store: d.store}

@@ -86,6 +86,7 @@ func storeError(err error) *api.Error {
 	out := api.Errorf(api.CodeStoreFailure, "%w", err)
 	var e *filestore.Error
 	if errors.As(err, &e) && e.Hint() != "" {
+		out.Message = strings.Replace(out.Message, " ("+e.Hint()+")", "", 1) // is said once
 		return out.WithHint("%s", e.Hint())
 	}
 	return out.WithHint("check that the data folder exists, is yours, and has space")

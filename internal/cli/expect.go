@@ -54,9 +54,9 @@ func (x expectation) missed(c api.Credential, now time.Time) *api.Error {
 	return api.Errorf(api.CodeLoginNeeded, "%s", forecast(c, now)).WithHint("run: usher login %s", c.Key)
 }
 
-// settle tells which of creds miss the expectation; the last of them is the
+// judge tells which of creds miss the expectation; the last of them is the
 // error of the command. There must be at least one.
-func (a *app) settle(x expectation, creds []api.Credential, now time.Time) error {
+func (a *app) judge(x expectation, creds []api.Credential, now time.Time) error {
 	if !x.asked {
 		return nil
 	}

@@ -64,6 +64,12 @@ func (a *app) importCommand() *cobra.Command {
 			}
 			return errors.New("only a tool and a file are expected")
 		},
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return []string{share.Qwen}, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveDefault // a file
+		},
 	}, func(ctx context.Context, args []string) error {
 		o.tool = args[0]
 		if len(args) == 2 {
@@ -73,8 +79,7 @@ func (a *app) importCommand() *cobra.Command {
 	})
 	f := cmd.Flags()
 	f.StringVar(&o.key, "key", "qwen-oauth", "the credential to make")
-	f.StringVar(&o.shareWith, "share-with", "", "share the tokens with this tool")
-	f.BoolVar(&o.noShare, "no-share", false, "share them with no tool")
+	sharingFlags(cmd, &o.shareWith, &o.noShare)
 	f.BoolVar(&o.move, "move", false, "remove the file when it is imported")
 	f.BoolVar(&o.force, "force", false, "replace a credential that works")
 	f.BoolVar(&o.json, "json", false, "print JSON")
@@ -136,7 +141,7 @@ type importFile struct {
 
 // findImport finds the file, and judges what is asked for by whose it is.
 func (a *app) findImport(o *importOptions) (importFile, error) {
-	tools, err := share.Open(o.tool, a.getenv)
+	tools, err := a.shareFile(o.tool)
 	if err != nil {
 		return importFile{}, usagef("finding the file of %s: %w", o.tool, err)
 	}

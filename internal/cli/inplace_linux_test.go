@@ -230,17 +230,17 @@ func (s *seat) all() (code int, out, said string) {
 
 // A login that came to nothing begins again if the person wants it to.
 func TestLoginStartsOver(t *testing.T) {
-	for name, cfg := range map[string]sandbox.Config{
-		"the login for here was not approved in time": {CodeLifetime: 2 * time.Second},
-		"the answer was lost": {Faults: sandbox.Faults{{Endpoint: "token.device", Calls: []int{1}, Do: sandbox.Action{Drop: "after"}}},
+	for question, cfg := range map[string]sandbox.Config{
+		"the login for here expired before it was approved. Start over? [Y/n]": {CodeLifetime: 2 * time.Second},
+		"answer was lost and its code is spent; log in again. Start over? [Y/n]": {Faults: sandbox.Faults{{Endpoint: "token.device", Calls: []int{1}, Do: sandbox.Action{Drop: "after"}}},
 			Approve: sandbox.ApproveAuto, AutoAfterPolls: -1},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(question, func(t *testing.T) {
 			t.Parallel()
 			i := install(t)
 			sb := i.sandbox(cfg)
-			s := i.atTerminal(100, "login", "here", "--no-qr")
-			s.awaits("Start over? [Y/n]")
+			s := i.atTerminal(160, "login", "here", "--no-qr")
+			s.awaits(question)
 			s.types("y\n")
 			if cfg.Approve == "" {
 				eventually(t, "a second code", func() bool { return sb.Record().DeviceAuthorizations == 2 })

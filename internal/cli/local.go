@@ -33,7 +33,7 @@ type local struct {
 }
 
 func (a *app) openLocal(dirs config.Dirs) (*local, error) {
-	store, err := filestore.Open(dirs.Home, filestore.WithRuntimeDir(dirs.RuntimeDir))
+	store, err := filestore.Config{Dir: dirs.Home, RuntimeDir: dirs.RuntimeDir}.Open()
 	if err != nil {
 		return nil, storeError(err)
 	}
@@ -41,6 +41,7 @@ func (a *app) openLocal(dirs config.Dirs) (*local, error) {
 		Broker: broker.New(broker.Config{
 			Store:     store,
 			Providers: catalogue(dirs),
+			Share:     a.shareFile,
 			AliasKey:  func() (secret.String, error) { return homeSecret(dirs.Home, aliasKeyFile) },
 			Log:       a.log(silent),
 		}),

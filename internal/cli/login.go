@@ -69,8 +69,7 @@ func (a *app) loginCommand() *cobra.Command {
 	f.DurationVar(&o.timeout, "timeout", 0, "stop waiting after this time")
 	f.BoolVar(&o.noQR, "no-qr", false, "show no QR code")
 	f.BoolVar(&o.noBrowser, "no-browser", false, "open no browser")
-	f.StringVar(&o.shareWith, "share-with", "", "share the tokens with this tool")
-	f.BoolVar(&o.noShare, "no-share", false, "share them with no tool")
+	sharingFlags(cmd, &o.shareWith, &o.noShare)
 	f.BoolVar(&o.quiet, "no-prompt", false, "do not offer to start over")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	return cmd

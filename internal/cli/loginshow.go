@@ -176,6 +176,8 @@ func lifetime(c api.Credential, now time.Time) string {
 	}
 	left := span(seconds(c.ExpiresAt.Sub(now)))
 	switch {
+	case !c.ExpiresAt.After(now) && loginNeeded(c, now) == nil: // of an import
+		return "the token has ended and renews itself"
 	case c.NeedsLoginBy.IsZero():
 		return "the token lasts " + left + " and renews itself"
 	case c.NeedsLoginBy.After(c.ExpiresAt):
@@ -192,7 +194,7 @@ func endError(l api.Login) *api.Error {
 	case api.LoginDenied:
 		e = api.Errorf(api.CodeAccessDenied, "the login for %s was denied", l.Key)
 	case api.LoginExpired:
-		e = api.Errorf(api.CodeExpired, "the login for %s was not approved in time", l.Key)
+		e = api.Errorf(api.CodeExpired, "the login for %s expired before it was approved", l.Key)
 	case api.LoginCancelled:
 		e = api.Errorf(api.CodeCancelled, "the login for %s was cancelled", l.Key)
 	default:
@@ -200,7 +202,8 @@ func endError(l api.Login) *api.Error {
 	}
 	if l.Error != nil {
 		e.Code = l.Error.Code
-		if l.Error.Hint != "" {
+		// What a denial and an expiry hint at is said already.
+		if l.Error.Hint != "" && l.Status != api.LoginDenied && l.Status != api.LoginExpired {
 			e.Message += ": " + l.Error.Hint
 		}
 	}

@@ -72,8 +72,7 @@ func (a *app) tellLogout(done api.Logout) error {
 		a.sayf("Removed the file of %s as well, which had the same tokens.", show(done.Unshared))
 	}
 	if done.Error != nil && done.Revocation != api.RevocationFailed {
-		return api.Errorf(done.Error.Code, "logged out of %s, but %s", done.Key, done.Error.Hint).
-			WithHint("remove that file")
+		return api.Errorf(done.Error.Code, "logged out of %s, but %s", done.Key, done.Error.Hint)
 	}
 	switch {
 	case !done.Removed:

@@ -74,7 +74,7 @@ func (a *app) runStatus(ctx context.Context, o statusOptions) error {
 	if err := a.showStatus(o, creds, logins, now); err != nil {
 		return err
 	}
-	if err := a.settle(x, creds, now); err != nil || o.json && o.key == "" {
+	if err := a.judge(x, creds, now); err != nil || o.json && o.key == "" {
 		return err
 	}
 	return a.needed(o, creds, now)

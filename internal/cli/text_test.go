@@ -64,6 +64,7 @@ func TestLifetime(t *testing.T) {
 		{0, 0, "the token lasts until it is revoked"},
 		{time.Hour - time.Second/2, 0, "the token lasts 60 minutes and renews itself"},
 		{time.Hour, time.Hour, "the token lasts 60 minutes, then log in again"},
+		{-time.Minute, 0, "the token has ended and renews itself"},
 		{time.Hour, 720 * time.Hour, "the token lasts 60 minutes and renews itself for 30 days"},
 	} {
 		cred := api.Credential{}
