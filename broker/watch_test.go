@@ -2,6 +2,8 @@ package broker_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -39,6 +41,24 @@ func TestBackgroundRefresh(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a provider's file says of refresh tokens that nobody uses is heeded.
+func TestKeepAlive(t *testing.T) {
+	inWorld(t, sandbox.Config{TokenLifetime: 24 * time.Hour}, func(t *testing.T, w *world) {
+		if err := os.WriteFile(filepath.Join(w.dir, "sandbox.toml"), []byte(`keep_alive = "20m"`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := w.broker(inTheBubble, func(c *broker.Config) { c.Daemon = true })
+		w.login(b, "sandbox")
+		for _, want := range []int{0, 1} {
+			time.Sleep(6 * time.Minute)
+			synctest.Wait()
+			if n := w.as.Record().RefreshRequests; n != want {
+				t.Errorf("%d refresh requests, want %d", n, want)
+			}
+		}
+	})
 }
 
 // An orphaned store has a token that belongs to nobody, again after each sweep.
