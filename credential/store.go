@@ -72,10 +72,11 @@ type Store interface {
 	// BeginRotation takes the key's rotation lock, waiting for it as long as
 	// ctx allows, and re-reads the credential under it. seen is the generation
 	// the caller decided on, for stores that can answer without a lock; the
-	// caller compares it with the returned record, which is the only one whose
-	// refresh token may be sent. ErrNotFound if the credential is gone. What
-	// an earlier Commit kept aside is installed first, if its grant is still
-	// the stored one and it is the successor of the stored refresh token.
+	// caller compares it with the returned record. Its refresh token alone may
+	// be sent, and after a refusal those of [Rotation.Candidates]. ErrNotFound if
+	// the credential is gone. What an earlier Commit kept aside is installed
+	// first, if it is a later record of the stored grant or the answer to the
+	// stored refresh token.
 	BeginRotation(ctx context.Context, key Key, seen uint64) (Rotation, error)
 
 	// Update replaces the credential if its stored generation is

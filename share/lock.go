@@ -190,7 +190,7 @@ func (l *Lock) Remove() error {
 			return fmt.Errorf("removing the shared file: %w", err)
 		}
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := atomicfile.SyncDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("removing the shared file: %w", err)
 	}
 	return nil

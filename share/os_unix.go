@@ -50,17 +50,3 @@ func isAlive(f *os.File) bool {
 func uproot(f *os.File, path string) error {
 	return errors.Join(os.Remove(path), f.Close())
 }
-
-// syncDir makes the entries of a folder durable. Some network and user space
-// file systems know no such operation.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
-		return err
-	}
-	return nil
-}

@@ -26,6 +26,3 @@ func isAlive(*os.File) bool { return true }
 func uproot(f *os.File, path string) error {
 	return errors.Join(f.Close(), os.Remove(path))
 }
-
-// syncDir does nothing: Windows cannot sync a directory.
-func syncDir(string) error { return nil }

@@ -103,7 +103,7 @@ func (f folder) clearTraces(tomb []byte) error {
 			errs = append(errs, unlink(f.previous()))
 		}
 	}
-	return errors.Join(append(errs, syncParent(f.current()))...)
+	return errors.Join(append(errs, atomicfile.SyncDir(f.path))...)
 }
 
 // removeDamaged removes the damaged records that were kept.

@@ -3,10 +3,7 @@
 package filestore
 
 import (
-	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"syscall"
 )
 
@@ -19,18 +16,4 @@ func fileID(info fs.FileInfo) uint64 {
 		return uint64(stat.Ino)
 	}
 	return 0
-}
-
-// syncParent makes the removal of path durable. Some network and user space
-// file systems know no such operation.
-func syncParent(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	if err := dir.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
-		return err
-	}
-	return nil
 }

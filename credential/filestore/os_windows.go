@@ -8,6 +8,3 @@ const noFollow = 0
 // fileID is always zero: Windows does not tell it with a file's other facts,
 // and modification times suffice there.
 func fileID(fs.FileInfo) uint64 { return 0 }
-
-// syncParent does nothing: Windows cannot sync a directory.
-func syncParent(string) error { return nil }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/usherauth/usher/internal/atomicfile"
@@ -56,5 +57,5 @@ func remove(path string) error {
 	if err != nil {
 		return err
 	}
-	return syncParent(path)
+	return atomicfile.SyncDir(filepath.Dir(path))
 }

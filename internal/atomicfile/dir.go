@@ -112,3 +112,15 @@ func isTempName(name string) bool {
 	const base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" // the alphabet of rand.Text
 	return hasPrefix && hasSuffix && len(random) >= 26 && strings.Trim(random, base32) == ""
 }
+
+// SyncDir makes the entries of the directory path durable, such as after a file
+// was removed from it. Where the file system or Windows knows no such
+// operation, they are as durable as they get.
+func SyncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return syncDir(dir)
+}
