@@ -58,8 +58,15 @@ type Login struct {
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	// Interval is the time between polls of the provider, in seconds; absent
 	// by method code.
-	Interval int       `json:"interval,omitempty"`
-	EndedAt  time.Time `json:"ended_at,omitzero"`
+	Interval int `json:"interval,omitempty"`
+	// LastPolledAt and NextPollAt are when the provider was asked last, and when
+	// it will be, by the process that polls; absent where that is not known, as
+	// of another process.
+	LastPolledAt time.Time `json:"last_polled_at,omitzero"`
+	NextPollAt   time.Time `json:"next_poll_at,omitzero"`
+	// Throttled tells that the provider has asked to be polled more slowly.
+	Throttled bool      `json:"throttled,omitempty"`
+	EndedAt   time.Time `json:"ended_at,omitzero"`
 	// Trouble is what keeps a pending login from progress, such as
 	// "provider_unreachable"; empty while all is well.
 	Trouble string `json:"trouble,omitempty"`

@@ -75,7 +75,7 @@ func (s *stock) token(key string) *exec.Cmd { return s.command(key, binary, "tok
 
 // logIn logs in, instead of a login that there is.
 func (s *stock) logIn(key string, flags ...string) {
-	cmd := s.command(key, binary, append([]string{"login", key, "--no-qr", "--json"}, flags...)...)
+	cmd := s.command(key, binary, append([]string{"login", key, "--qr=never", "--json"}, flags...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()

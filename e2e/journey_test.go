@@ -151,7 +151,7 @@ func TestNativeRefresh(t *testing.T) {
 	h.serve()
 	w := h.wire()
 	events := w.follow(t.Context(), nil, "/v1/events")
-	h.must("login", "here", "--no-qr")
+	h.must("login", "here", "--qr=never")
 	token := func(status int, code string) {
 		t.Helper()
 		oidcprovider.Poll(t, code, func() bool {

@@ -50,7 +50,7 @@ func inBothModes(t *testing.T, story func(t *testing.T, h *home, daemon bool)) {
 // so.
 func (h *home) login(op *oidcprovider.Server, key, user string) {
 	h.t.Helper()
-	p := h.start(h.command(binary, "login", key, "--no-qr", "--json"))
+	p := h.start(h.command(binary, "login", key, "--qr=never", "--json"))
 	pending := decode[loginView](h.t, p.line())
 	if pending.Status != "pending" || pending.UserCode == "" {
 		h.t.Fatalf("first line of login: %+v", pending)

@@ -108,7 +108,7 @@ func TestMetrics(t *testing.T) {
 	}
 
 	events := w.follow(t.Context(), nil, "/v1/events")
-	h.must("login", "here", "--no-qr")
+	h.must("login", "here", "--qr=never")
 	events.wait("credential.refreshed") // nobody asked for it
 	s := h.ownerWire().scrapeAfter("refreshed")
 	s.want(1, "usher_credential_state", "key", "here", "state", "active")

@@ -17,7 +17,7 @@ func TestStatusUsesNoSocketButTheDaemons(t *testing.T) {
 	inBothModes(t, func(t *testing.T, h *home, daemon bool) {
 		issuer := h.sandbox("--approve", "auto", "--interval", "1", "--token-lifetime", "1s")
 		h.must("provider", "add", "here", "--issuer", issuer, "--client-id", "traced")
-		h.must("login", "here", "--no-qr")
+		h.must("login", "here", "--qr=never")
 		for _, args := range [][]string{{"status"}, {"status", "here", "--json"}, {}} {
 			file := filepath.Join(h.base, "sockets")
 			p := h.start(h.command("strace", append([]string{"-f", "-qq", "-o", file, "-e", "trace=socket,connect,execve", binary}, args...)...))

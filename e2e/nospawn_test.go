@@ -20,7 +20,7 @@ func TestDaemonStartsNoProcess(t *testing.T) {
 	file := filepath.Join(h.base, "trace")
 	h.serve(proctrace.Prefix(file)...)
 
-	h.must("login", "here", "--no-qr", "--json")
+	h.must("login", "here", "--qr=never", "--json")
 	first := h.token("here")
 	oidcprovider.Poll(t, "a refreshed token", func() bool { return h.token("here") != first })
 	h.must("logout", "here")

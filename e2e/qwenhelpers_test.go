@@ -33,7 +33,7 @@ func (h *home) shareWithQwen() *box {
 	b.faults(`[{"endpoint": "device", "do": {"set": {"interval": 2}}}]`)
 	h.must("provider", "add", "qwen-oauth",
 		"--device-endpoint", b.issuer+"/api/v1/oauth2/device/code", "--token-endpoint", b.issuer+"/api/v1/oauth2/token")
-	h.must("login", "qwen-oauth", "--no-qr")
+	h.must("login", "qwen-oauth", "--qr=never")
 	return b
 }
 

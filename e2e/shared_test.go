@@ -63,7 +63,7 @@ func TestLogoutReachesEveryManager(t *testing.T) {
 	h.serve()
 	w := h.wire()
 	events := w.follow(t.Context(), nil, "/v1/events")
-	h.must("login", "here", "--no-qr")
+	h.must("login", "here", "--qr=never")
 	key := credential.Key{Provider: "here", Account: credential.DefaultAccount}
 	open := func() *filestore.Store {
 		s, err := filestore.Open(h.dir)

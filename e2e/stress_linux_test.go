@@ -84,7 +84,7 @@ func (c crowd) run(t *testing.T, random *rand.Rand) {
 	if c.daemon {
 		socket, stop = h.serveAlone()
 	}
-	h.must("login", "here", "--no-qr")
+	h.must("login", "here", "--qr=never")
 
 	f := newFleet(t, h, box.issuer+"/resource", random, "here")
 	f.strikes = c.strikes

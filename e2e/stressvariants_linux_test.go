@@ -255,7 +255,7 @@ func (h *home) loginAll(provider string, n int) (keys []string) {
 	for i := range n {
 		key := fmt.Sprintf("%s/a%d", provider, i+1)
 		keys = append(keys, key)
-		p := h.start(h.command(binary, "login", key, "--no-qr"))
+		p := h.start(h.command(binary, "login", key, "--qr=never"))
 		go p.rest()
 		logins = append(logins, p)
 	}

@@ -65,7 +65,13 @@ var layers = map[string]int{
 	"sandbox":         2,
 	"internal/term":   2,
 	"internal/config": 2,
-	"oauth/oauthtest": 2,
+	// Tools of the command line.
+	"internal/browser":    2,
+	"internal/child":      2,
+	"internal/credhelper": 2,
+	"internal/shell":      2,
+	"internal/toolconf":   2,
+	"oauth/oauthtest":     2,
 
 	"oauth": 1,
 	"api":   1,

@@ -210,3 +210,7 @@ func (s *session) Token(ctx context.Context, r api.TokenRequest) (api.Token, err
 func (s *session) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, error) {
 	return ask(ctx, s, func(svc service) (api.Logout, error) { return svc.Logout(ctx, r) })
 }
+
+func (s *session) CompleteLogin(ctx context.Context, id string, r api.CompleteLogin) (api.Login, error) {
+	return ask(ctx, s, func(svc service) (api.Login, error) { return svc.CompleteLogin(ctx, id, r) })
+}

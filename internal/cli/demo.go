@@ -27,7 +27,7 @@ logs out. Every step is checked against what the server saw.
 usage: usher demo [flags]
 
   --auto          approve by itself; also the case without a terminal
-  --no-qr         show no QR code
+  --qr W          auto, always or never show a QR code
   --faults FILE   JSON: what the server does wrong (see usher sandbox)
 
 example:
@@ -37,18 +37,18 @@ example:
 // demoOptions are the arguments of demo.
 type demoOptions struct {
 	auto   bool
-	noQR   bool
+	qr     qrWhen
 	faults string
 }
 
 func (a *app) demoCommand() *cobra.Command {
-	var o demoOptions
+	o := demoOptions{qr: qrAuto}
 	cmd := a.command(&cobra.Command{
 		Use: "demo", Short: "see all of it work", Long: demoHelp, Args: arguments(),
 	}, func(ctx context.Context, _ []string) error { return a.runDemo(ctx, o) })
 	f := cmd.Flags()
 	f.BoolVar(&o.auto, "auto", false, "approve by itself")
-	f.BoolVar(&o.noQR, "no-qr", false, "show no QR code")
+	f.Var(&o.qr, "qr", "auto, always or never")
 	f.StringVar(&o.faults, "faults", "", "what the server does wrong")
 	return cmd
 }
@@ -74,6 +74,7 @@ type demo struct {
 	client          *usher.Client
 	events          *eventLog
 	login           *usher.Login
+	view            loginView
 	first           usher.Token
 	refreshes       int
 }
@@ -207,7 +208,8 @@ func (d *demo) startLogin(ctx context.Context) error {
 		return err
 	}
 	p.Note = "" // it tells how to start a sandbox, and this one runs
-	d.app.showLogin(l, p, !d.opts.noQR)
+	d.view = d.app.loginView(l, p, loginOptions{qr: d.opts.qr, plain: true})
+	d.view.begin(l)
 	return nil
 }
 
@@ -224,9 +226,10 @@ func (d *demo) waitForApproval(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stop := d.app.showProgress(ctx, d.client, l)
+	stop := showFollowing(ctx, d.client, l, d.view)
 	cred, err := d.login.Wait(ctx)
 	stop()
+	d.view.end(l)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (a *app) offerLogin(ctx context.Context, s *session, key string, needed *ap
 	if !yes {
 		return needed
 	}
-	return a.logIn(ctx, s, loginOptions{key: key})
+	return a.logIn(ctx, s, loginOptions{key: key, flow: flowAuto, qr: qrAuto})
 }
 
 // because is why a login is needed, in words.

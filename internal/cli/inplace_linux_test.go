@@ -239,7 +239,7 @@ func TestLoginStartsOver(t *testing.T) {
 			t.Parallel()
 			i := install(t)
 			sb := i.sandbox(cfg)
-			s := i.atTerminal(160, "login", "here", "--no-qr")
+			s := i.atTerminal(160, "login", "here", "--qr=never")
 			s.awaits(question)
 			s.types("y\n")
 			if cfg.Approve == "" {
@@ -273,7 +273,7 @@ func TestLoginEndsAsItDid(t *testing.T) {
 			t.Parallel()
 			i := install(t)
 			i.sandbox(sandbox.Config{CodeLifetime: time.Second})
-			s := i.atTerminal(100, append([]string{"login", "here", "--no-qr"}, tt.args...)...)
+			s := i.atTerminal(100, append([]string{"login", "here", "--qr=never"}, tt.args...)...)
 			if tt.answer != "" {
 				s.awaits("Start over? [Y/n]")
 				s.types(tt.answer)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/user"
 	"strings"
@@ -18,19 +17,35 @@ import (
 const loginHelp = `Log in. Shows a link and a code; open the link on any device with a browser,
 approve there, and the tokens land on this machine.
 
-usage: usher login KEY [flags]
+usage: usher login [KEY] [flags]
+       usher login COMMAND
 
-  --scope S       ask for this scope; repeat for more (default: the provider's)
-  --timeout D     stop waiting after this time, such as 90s, with exit code 8;
-                  the login stays pending, and the same command goes on with it
-  --share-with T  keep the tokens in step with the file of another tool, which
-                  must be qwen (default: as before, or as the provider says)
-  --no-share      share them with no tool
-  --no-qr         show no QR code
-  --no-prompt     do not offer to start over when the code has expired
-  --no-browser    open no browser on this machine (it never does)
-  --json          print the pending login with link and code, and the ended
-                  login, as one line of JSON each
+  list               the logins that are pending, and those that just ended
+  wait ID            wait for a login that is pending, and take it over
+  cancel ID          cancel it
+  complete ID        bring the address that the browser was sent to
+
+  --account A        the account, for KEY without one
+  --scope S          ask for this scope; repeat for more (default: the provider's)
+  --flow F           device: approve with a code on any device
+                     code: log in in a browser, which comes back to this machine
+                     auto: device where the provider has it (default)
+  --callback-port N  the port that the browser comes back to (default: a free one)
+  --no-wait          print the pending login and leave it; something goes on
+                     waiting for the approval: the daemon, or a small process
+  --timeout D        stop waiting after this time, such as 90s, with exit code 8;
+                     the login stays pending, and the same command goes on with it
+  --share-with T     keep the tokens in step with the file of another tool, which
+                     must be qwen (default: as before, or as the provider says)
+  --no-share         share them with no tool
+  --plain            plain lines of text, nothing drawn, moved or erased: for
+                     screen readers and for logs
+  --qr W             auto, always or never show a QR code (default auto: where it
+                     fits)
+  --no-browser       open no browser on this machine
+  --no-prompt        ask nothing and offer nothing, only show
+  --json             print one line of JSON each time that something happens,
+                     the first one with link and code
 
 A login that is pending for KEY already is joined. Ctrl-C cancels a login that
 was started here, and only leaves one that was joined.
@@ -38,26 +53,31 @@ was started here, and only leaves one that was joined.
 examples:
   usher login github
   usher login github/work --scope repo
-  usher login example --json --timeout 5m
+  usher login example --no-wait --json
 `
 
 // loginOptions are the arguments of login.
 type loginOptions struct {
-	key       string // empty: not given
-	scopes    []string
-	timeout   time.Duration // 0: none
-	noQR      bool
-	noBrowser bool // nothing opens a browser yet
-	shareWith string
-	noShare   bool
-	quiet     bool // ask nothing
-	json      bool
+	key          string // empty: not given
+	account      string
+	scopes       []string
+	flow         flow
+	callbackPort int // 0: any
+	noWait       bool
+	timeout      time.Duration // 0: none
+	shareWith    string
+	noShare      bool
+	plain        bool
+	qr           qrWhen
+	noBrowser    bool
+	quiet        bool // ask nothing
+	json         bool
 }
 
 func (a *app) loginCommand() *cobra.Command {
-	var o loginOptions
+	o := loginOptions{flow: flowAuto, qr: qrAuto}
 	cmd := a.command(&cobra.Command{
-		Use: "login KEY", Short: "log in", Long: loginHelp, Args: atMostOne("KEY"),
+		Use: "login [KEY]", Short: "log in", Long: loginHelp, Args: atMostOne("KEY"),
 	}, func(ctx context.Context, args []string) error {
 		if len(args) == 1 {
 			o.key = args[0]
@@ -65,20 +85,23 @@ func (a *app) loginCommand() *cobra.Command {
 		return a.runLogin(ctx, o)
 	})
 	f := cmd.Flags()
+	f.StringVar(&o.account, "account", "", "the account")
 	f.StringArrayVar(&o.scopes, "scope", nil, "ask for this scope")
+	f.Var(&o.flow, "flow", "auto, device or code")
+	f.IntVar(&o.callbackPort, "callback-port", 0, "the port that the browser comes back to")
+	f.BoolVar(&o.noWait, "no-wait", false, "print the pending login and leave it")
 	f.DurationVar(&o.timeout, "timeout", 0, "stop waiting after this time")
-	f.BoolVar(&o.noQR, "no-qr", false, "show no QR code")
-	f.BoolVar(&o.noBrowser, "no-browser", false, "open no browser")
 	sharingFlags(cmd, &o.shareWith, &o.noShare)
-	f.BoolVar(&o.quiet, "no-prompt", false, "do not offer to start over")
+	f.BoolVar(&o.plain, "plain", false, "plain lines of text")
+	f.Var(&o.qr, "qr", "auto, always or never")
+	f.BoolVar(&o.noBrowser, "no-browser", false, "open no browser")
+	f.BoolVar(&o.quiet, "no-prompt", false, "ask nothing")
 	f.BoolVar(&o.json, "json", false, "print JSON")
+	cmd.AddCommand(a.loginListCommand(), a.loginWaitCommand(), a.loginCancelCommand(), a.loginCompleteCommand())
 	return cmd
 }
 
 func (a *app) runLogin(ctx context.Context, o loginOptions) error {
-	if o.key == "" {
-		return a.whichProvider()
-	}
 	if o.timeout < 0 {
 		return usagef("--timeout must not be negative")
 	}
@@ -87,6 +110,17 @@ func (a *app) runLogin(ctx context.Context, o loginOptions) error {
 	}
 	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
 	defer stop()
+	if o.key == "" {
+		key, err := a.pickProvider(ctx, o)
+		if err != nil {
+			return err
+		}
+		o.key = key
+	}
+	var err error
+	if o.key, err = a.resolveKey(o.key, o.account); err != nil {
+		return err
+	}
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -121,34 +155,30 @@ func (a *app) logIn(ctx context.Context, s *session, o loginOptions) error {
 func (a *app) logInOnce(ctx context.Context, s *session, o loginOptions) error {
 	// What cannot be read here shows in the login itself.
 	before, _ := s.Credential(ctx, o.key)
-	login, p, err := a.startLogin(ctx, s, o)
+	back, err := a.listenForAnswer(s, o)
 	if err != nil {
 		return err
 	}
-	if o.json {
-		if err := a.printJSON(login); err != nil {
-			return err
-		}
+	defer back.close()
+	login, p, err := a.startLogin(ctx, s, o, back)
+	if err != nil {
+		return err
 	}
-	if !login.Ended() {
-		a.showLogin(login, p, !o.noQR)
-		if login, err = a.await(ctx, s, login, o); err != nil {
-			return err
-		}
+	if o.noWait {
+		return a.leaveLogin(ctx, s, login, back, o)
 	}
-	if o.json {
-		if err := a.printJSON(login); err != nil {
-			return err
-		}
+	view := a.loginView(login, p, o)
+	if login, err = a.await(ctx, s, login, back, view, o); err != nil {
+		return err
 	}
 	return a.tellEnd(login, before)
 }
 
 // startLogin starts the login, or joins the one that is pending.
-func (a *app) startLogin(ctx context.Context, s *session, o loginOptions) (api.Login, provider.Provider, error) {
+func (a *app) startLogin(ctx context.Context, s *session, o loginOptions, back *answerListener) (api.Login, provider.Provider, error) {
 	began := time.Now()
 	login, err := s.StartLogin(ctx, api.StartLogin{
-		Key: o.key, Method: api.MethodDevice, Scopes: o.scopes, ShareWith: o.shareWith, Origin: origin(),
+		Key: o.key, Method: back.method(), RedirectURI: back.redirectURI(), Scopes: o.scopes, ShareWith: o.shareWith, Origin: origin(),
 	})
 	name, _, _ := strings.Cut(o.key, "/")
 	p, problems := a.lookProvider(s, name)
@@ -192,24 +222,6 @@ func (a *app) lookProvider(s *session, name string) (provider.Provider, []error)
 	return p, c.Problems()
 }
 
-// whichProvider answers a login without a key with what can be logged in to.
-func (a *app) whichProvider() error {
-	dirs, err := a.dirs()
-	if err != nil {
-		return err
-	}
-	c := catalogue(dirs)
-	var ready []string
-	for _, p := range c.List() {
-		if p.Check() == nil {
-			ready = append(ready, p.Name)
-		}
-	}
-	a.warnAll(c.Problems())
-	return usagef("login to what? Ready are: %s", strings.Join(ready, ", ")).
-		WithHint("run: usher login KEY, such as: usher login %s\nadd another provider with: usher provider add NAME --issuer URL --client-id ID", ready[0])
-}
-
 // warnAll tells what is wrong with the configuration.
 func (a *app) warnAll(problems []error) {
 	for _, p := range problems {
@@ -228,50 +240,4 @@ func origin() string {
 		host = "an unknown host"
 	}
 	return name + "@" + host
-}
-
-// await waits for the end of a login, and shows how it goes. It returns an
-// error when the login is still pending, or was when waiting ended.
-func (a *app) await(ctx context.Context, s *session, login api.Login, o loginOptions) (api.Login, error) {
-	waiting := ctx
-	if o.timeout > 0 {
-		var cancel context.CancelFunc
-		waiting, cancel = context.WithTimeout(ctx, o.timeout)
-		defer cancel()
-	}
-	stop := a.showProgress(waiting, s, login)
-	ended, err := s.WaitLogin(waiting, login.ID)
-	stop()
-	switch {
-	case err == nil:
-		return ended, nil
-	case ctx.Err() != nil:
-		return a.giveUp(s, login)
-	case errors.Is(waiting.Err(), context.DeadlineExceeded):
-		return login, api.Errorf(api.CodeLoginPending, "the login for %s is still pending after %s", login.Key, o.timeout).
-			WithHint("run the same command again to go on: usher login %s", login.Key)
-	}
-	return login, err
-}
-
-// giveUp is what an interrupt does: it cancels the login if it was started
-// here, and leaves it to the others otherwise. A login that had ended by then,
-// or whose token was being stored, ends as it does.
-func (a *app) giveUp(s *session, login api.Login) (api.Login, error) {
-	if login.Attached {
-		return login, api.Errorf(api.CodeInterrupted, "left; the login for %s stays pending", login.Key)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), settleBound)
-	defer cancel()
-	ended, err := s.CancelLogin(ctx, login.ID)
-	if err == nil && !ended.Ended() {
-		ended, err = s.WaitLogin(ctx, login.ID)
-	}
-	switch {
-	case err != nil:
-		return login, api.Errorf(api.CodeInterrupted, "interrupted, and the login for %s could not be cancelled: %w", login.Key, err)
-	case ended.Status == api.LoginCancelled:
-		return ended, api.Errorf(api.CodeInterrupted, "the login for %s is cancelled", login.Key)
-	}
-	return ended, nil
 }

@@ -1,11 +1,9 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/usherauth/usher/api"
@@ -13,6 +11,40 @@ import (
 	"github.com/usherauth/usher/login"
 	"github.com/usherauth/usher/provider"
 )
+
+// personView shows a login to a person.
+type personView struct {
+	app     *app
+	p       provider.Provider
+	o       loginOptions
+	trouble string
+}
+
+func (a *app) loginView(l api.Login, p provider.Provider, o loginOptions) loginView {
+	if o.json {
+		return &jsonView{app: a}
+	}
+	return &personView{app: a, p: p, o: o}
+}
+
+func (v *personView) begin(l api.Login) {
+	if !l.Ended() {
+		v.app.showLogin(l, v.p, v.o.qr != qrNever)
+	}
+}
+
+func (v *personView) update(l api.Login) {
+	if v.app.err.CanLive() {
+		v.app.err.Live(progressLine(l, time.Now()))
+	} else if l.Trouble != v.trouble {
+		v.app.sayf("%s", troubleLine(l.Trouble))
+		v.trouble = l.Trouble
+	}
+}
+
+func (v *personView) end(api.Login) { v.app.err.Erase() }
+
+func (v *personView) input() <-chan loginInput { return nil }
 
 // showLogin tells a person how to approve a pending login. The link stands
 // alone on its line, neither indented nor wrapped, so that any terminal can
@@ -89,40 +121,6 @@ var troubles = map[string]string{
 	login.TroubleUnreachable: "the provider cannot be reached; trying again",
 	login.TroubleError:       "the provider answers with errors; trying again",
 	login.TroubleRateLimited: "the provider asks to wait; trying again later",
-}
-
-// showProgress shows until stop is called how the login goes: on a terminal by
-// one live line, elsewhere by a line whenever trouble begins or ends.
-func (a *app) showProgress(ctx context.Context, s service, l api.Login) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	var shown sync.WaitGroup
-	shown.Go(func() {
-		defer a.err.Erase()
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		trouble := ""
-		for {
-			if a.err.CanLive() {
-				a.err.Live(progressLine(l, time.Now()))
-			} else if l.Trouble != trouble {
-				a.sayf("%s", troubleLine(l.Trouble))
-				trouble = l.Trouble
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-			// Whoever waits for the login reports what is wrong.
-			if now, err := s.GetLogin(ctx, l.ID); err == nil && !now.Ended() {
-				l = now
-			}
-		}
-	})
-	return func() {
-		cancel()
-		shown.Wait()
-	}
 }
 
 func progressLine(l api.Login, now time.Time) string {

@@ -123,7 +123,7 @@ func TestTimeoutLeavesTheLoginPending(t *testing.T) {
 		if err := s.Approve(login.UserCode, ""); err != nil {
 			t.Fatal(err)
 		}
-		r = i.run("login", "here", "--no-qr")
+		r = i.run("login", "here", "--qr=never")
 		if r.code != 0 || r.out != "" {
 			t.Errorf("going on: exit %d, stdout %q", r.code, r.out)
 		}

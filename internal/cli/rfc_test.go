@@ -110,7 +110,7 @@ func TestRFC8628_39_LinkIsTextAndUntouched(t *testing.T) {
 		"complete": nil,
 		"plain":    func(told map[string]any) { delete(told, "verification_uri_complete") },
 	} {
-		for _, args := range [][]string{nil, {"--no-qr"}} {
+		for _, args := range [][]string{nil, {"--qr=never"}} {
 			m := newMachine(t, change)
 			text, _ := m.shown(args...)
 			want := m.answered("verification_uri_complete")
@@ -156,7 +156,7 @@ func TestRFC8628_43_CodeIsShownAsTheProviderSpeltIt(t *testing.T) {
 
 func TestRFC8628_44_PersonIsToldToStopWhatTheyDidNotStart(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"--no-qr"}, {"--json"}} {
+	for _, args := range [][]string{nil, {"--qr=never"}, {"--json"}} {
 		m := newMachine(t, nil)
 		text, after := m.shown(args...)
 		if !strings.Contains(text, "If you did not start this, press Ctrl-C.") {
@@ -248,7 +248,7 @@ func TestRFC8628_38_CodeAndPlainLinkAreAlwaysShown(t *testing.T) {
 			told["verification_uri_complete"] = strings.ReplaceAll(complete, "/device?user_code="+code, "/go/"+code)
 		},
 	} {
-		for _, args := range [][]string{nil, {"--no-qr"}, {"--json"}} {
+		for _, args := range [][]string{nil, {"--qr=never"}, {"--json"}} {
 			m := newMachine(t, change)
 			text, _ := m.shown(args...)
 			code, uri, complete := m.answered("user_code"), m.answered("verification_uri"), m.answered("verification_uri_complete")

@@ -14,11 +14,16 @@ access token whenever they need one.
 
 usage: usher COMMAND
 
-  login KEY      log in: shows a link to open on any device
+  login [KEY]    log in: shows a link to open on any device
   token KEY      print an access token that works, refreshed if needed
+  exec KEY CMD   run a command that gets the token
+  env KEY        print the token as lines for a shell
   status [KEY]   what is logged in
   logout KEY     revoke the tokens at the provider and remove them here
   import qwen    take over the login of qwen-code
+  setup TOOL     let git, docker, kubectl or qwen ask usher for tokens
+  helper TOOL    what they ask then
+  watch          follow what happens
   provider       where logins happen: add, list, show, remove
   serve          run the daemon, for other programs and machines
   sandbox        run an OAuth server to try things with
@@ -109,6 +114,7 @@ func (a *app) root() *cobra.Command {
 	})
 	root.AddCommand(
 		a.loginCommand(), a.tokenCommand(), a.statusCommand(), a.logoutCommand(), a.importCommand(),
+		a.execCommand(), a.envCommand(), a.helperCommand(), a.setupCommand(), a.watchCommand(),
 		a.providerCommand(), a.serveCommand(), a.sandboxCommand(), a.demoCommand(), a.versionCommand(),
 		&cobra.Command{Use: "exit-codes", Short: "what the exit codes mean", Long: exitCodesHelp},
 		&cobra.Command{Use: "environment", Short: "files and variables", Long: environmentHelp},

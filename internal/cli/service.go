@@ -16,6 +16,7 @@ type service interface {
 	WaitLogin(ctx context.Context, id string) (api.Login, error)
 	CancelLogin(ctx context.Context, id string) (api.Login, error)
 	Logins(ctx context.Context) ([]api.Login, error)
+	CompleteLogin(ctx context.Context, id string, r api.CompleteLogin) (api.Login, error)
 	Credentials(ctx context.Context) ([]api.Credential, error)
 	Credential(ctx context.Context, key string) (api.Credential, error)
 	Token(ctx context.Context, r api.TokenRequest) (api.Token, error)
