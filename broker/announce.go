@@ -13,8 +13,10 @@ import (
 	"github.com/usherauth/usher/token"
 )
 
-// known is what was last told of a credential.
+// known is what was last told of a credential, or noted of one that nothing has
+// been told of.
 type known struct {
+	noted       bool // and not told
 	generation  uint64
 	grant       string
 	alias       string
@@ -27,7 +29,8 @@ func knownOf(c credential.Credential) known {
 	return known{generation: c.Generation, grant: c.Grant, alias: c.Alias, state: c.State, refreshedAt: c.RefreshedAt}
 }
 
-// remember takes note of the stored credential without telling anyone.
+// remember takes note of the credential that a login will replace, where none is
+// known. It may be one that is stored already and about to be told of.
 func (b *Broker) remember(ctx context.Context, key credential.Key) {
 	c, err := b.cfg.Store.Get(ctx, key)
 	if err != nil {
@@ -35,17 +38,30 @@ func (b *Broker) remember(ctx context.Context, key credential.Key) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if k, ok := b.known[key]; !ok || k.generation < c.Generation {
-		b.known[key] = knownOf(c)
+	if _, ok := b.known[key]; !ok {
+		k := knownOf(c)
+		k.noted = true
+		b.known[key] = k
 	}
 }
 
+// evidence says how it is known that a credential changed.
+type evidence bool
+
+const (
+	stored evidence = true  // a login, an import or the watch found it stored
+	used   evidence = false // it was met in use, and may have been there for long
+)
+
 // announce tells what is new about c, once per generation, whoever changed it:
 // the events of credentials are derived from what is stored.
-func (b *Broker) announce(c credential.Credential) {
+func (b *Broker) announce(c credential.Credential, by evidence) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old, had := b.known[c.Key]
+	if had && c.Generation == old.generation && old.noted && by == stored {
+		old, had = known{}, false // it was noted before it could be told
+	}
 	if had && c.Generation <= old.generation {
 		return
 	}
@@ -94,7 +110,7 @@ func (b *Broker) onToken(e token.Event) {
 	b.tallies.count(e)
 	switch e.Type {
 	case token.Refreshed, token.NeedsLogin, token.Adopted:
-		b.announce(e.Credential)
+		b.announce(e.Credential, used)
 	case token.Removed:
 		b.announceRemoved(e.Credential.Key, 0)
 	case token.ShareRestored:
@@ -145,7 +161,7 @@ func (b *Broker) onLogin(e login.Event) {
 		b.tellLogin(typ, e)
 	}
 	if e.Credential != nil {
-		b.announce(*e.Credential)
+		b.announce(*e.Credential, stored)
 	}
 	if !e.Foreign && !e.Recorded {
 		b.auditLogin(e)

@@ -47,7 +47,7 @@ func TestCauseShowsEverywhere(t *testing.T) {
 
 		active := c
 		active.State, active.Cause = credential.Active, ""
-		b.announce(active)
+		b.announce(active, stored)
 		c.Generation++
 		b.onToken(token.Event{Type: token.NeedsLogin, Credential: c})
 		for _, typ := range []string{api.EventCredentialStored, api.EventCredentialNeedsLogin} {

@@ -61,3 +61,44 @@ func TestCredentialThatIsStoredAtTheStartIsTold(t *testing.T) {
 		}
 	})
 }
+
+// A login that begins when the one before is stored and not yet told of does
+// not keep its credential from being told.
+func TestCredentialIsToldWhenTheNextLoginBegins(t *testing.T) {
+	inWorld(t, sandbox.Config{TokenLifetime: time.Hour}, func(t *testing.T, w *world) {
+		b := w.broker(func(c *broker.Config) { c.Store = lateStore{w.store} })
+		events := b.Events().Subscribe("")
+		key := credential.Key{Provider: "sandbox", Account: credential.DefaultAccount}
+		l, err := b.StartLogin(t.Context(), api.StartLogin{Key: "sandbox"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for found := false; !found; {
+			time.Sleep(100 * time.Millisecond)
+			_, err := w.store.Get(t.Context(), key)
+			found = err == nil
+		}
+		if _, err := b.StartLogin(t.Context(), api.StartLogin{Key: "sandbox"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.WaitLogin(t.Context(), l.ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // whatever else was begun has ended
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		told := map[uint64]int{}
+		for {
+			e, err := events.Next(ctx)
+			if err != nil {
+				break
+			}
+			if e.Type == api.EventCredentialStored {
+				told[e.Credential.Generation]++
+			}
+		}
+		if told[1] != 1 {
+			t.Errorf("generations told of, and how often: %v, want the first one once", told)
+		}
+	})
+}

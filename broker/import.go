@@ -55,7 +55,7 @@ func (b *Broker) Import(ctx context.Context, r ImportRequest) (api.Credential, e
 		return api.Credential{}, importError(err, k)
 	}
 	b.tokens.Forget(k)
-	b.announce(c)
+	b.announce(c, stored)
 	b.record(audit.Record{
 		TraceID: newTrace(), Action: audit.ActionImport, Status: audit.StatusStored, Key: k.String(),
 		LoginID: c.Grant, Generation: c.Generation,

@@ -69,10 +69,12 @@ func (b *Broker) lookAtCredentials(ctx context.Context, silent bool) {
 		}
 		delete(gone, c.Key)
 		if silent {
-			b.remember(ctx, c.Key)
+			b.mu.Lock()
+			b.known[c.Key] = knownOf(c)
+			b.mu.Unlock()
 			continue
 		}
-		b.announce(c)
+		b.announce(c, stored)
 		if !b.cfg.OnDemand {
 			b.tokens.Tend(c)
 		}

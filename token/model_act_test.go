@@ -134,6 +134,7 @@ func (w *modelWorld) procActs(p *modelProc) []modelAct {
 
 // do makes a choice happen.
 func (w *modelWorld) do(a modelAct) {
+	w.seen()
 	if a.slot >= 0 {
 		w.doProc(w.procs[a.slot], a)
 	} else {

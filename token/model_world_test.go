@@ -133,6 +133,13 @@ func (w *modelWorld) find(is func(*modelProc) bool) *modelProc {
 	return nil
 }
 
+// seen orders what the scheduler has read of the processes before what they do
+// next, also those that go on by themselves as time passes.
+func (w *modelWorld) seen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+}
+
 // release tells a waiting process its fate.
 func (w *modelWorld) release(p *modelProc, fate modelFate) {
 	p.op = ""
