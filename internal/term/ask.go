@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -80,11 +79,12 @@ func (s *Screen) unask(question, answer string, entered bool) {
 		}
 		return
 	}
-	lines := strings.Split(question, "\n")
+	lines := strings.Split(question+answer, "\n")
 	up := len(lines) - 1
 	if columns := s.Columns(); columns > 0 {
-		width := utf8.RuneCountInString(lines[up]) + utf8.RuneCountInString(answer)
-		up += max(width-1, 0) / columns
+		for _, line := range lines { // links are not wrapped by us
+			up += max(Width(line)-1, 0) / columns
+		}
 	}
 	if entered {
 		up++

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,12 +12,9 @@ import (
 // readers are content with 2, and a terminal has few lines to give.
 const quiet = 2
 
-// The escapes of the two colours, as fixed entries of the 256-colour palette:
+// blackOnWhite sets the two colours, as fixed entries of the 256-colour palette:
 // themes redefine the first 16.
-const (
-	blackOnWhite = "\x1b[38;5;16;48;5;231m"
-	reset        = "\x1b[0m"
-)
+const blackOnWhite = "\x1b[38;5;16;48;5;231m"
 
 // QR is a QR code to be drawn with half blocks, two modules to a character.
 type QR struct{ code *qr.Code }
@@ -38,10 +36,11 @@ func (q QR) Size() (columns, rows int) {
 }
 
 // Lines draws the code. In colour it is black on white whatever the terminal's
-// own colours are. Without, the terminal is taken to be light on dark; on
-// others the code comes out inverted, which most readers understand too.
-func (q QR) Lines(color bool) []string {
+// own colours are. Without, the terminal is taken to be dark unless it is known
+// to be light: what is drawn is light then, and dark on a light one.
+func (q QR) Lines(color bool, shade Shade) []string {
 	columns, rows := q.Size()
+	drawDark := color || shade == Light
 	lines := make([]string, 0, rows)
 	for row := range rows {
 		var b strings.Builder
@@ -49,11 +48,8 @@ func (q QR) Lines(color bool) []string {
 			b.WriteString(blackOnWhite)
 		}
 		for column := range columns {
-			top := q.dark(column, 2*row)
-			bottom := q.dark(column, 2*row+1)
-			if !color {
-				top, bottom = !top, !bottom
-			}
+			top := q.dark(column, 2*row) == drawDark
+			bottom := q.dark(column, 2*row+1) == drawDark
 			b.WriteRune(block(top, bottom))
 		}
 		if color {
@@ -81,20 +77,38 @@ func block(top, bottom bool) rune {
 	}
 }
 
-// QR returns the lines of a QR code of text, or none if it cannot be shown: s
-// is not a terminal or cannot draw blocks, or the code and spare more lines do
-// not fit.
-func (s *Screen) QR(text string, spare int) []string {
-	if !s.Terminal() || s.dumb || !s.utf8 {
-		return nil
+// QROptions say how a QR code is to be shown.
+type QROptions struct {
+	// Spare is how many more lines must fit into the window.
+	Spare int
+	// Always shows the code although it does not fit into the height of the
+	// window. One that is wider is not readable and never shown.
+	Always bool
+	// Shade is the background that it is drawn for, where there is no colour.
+	Shade Shade
+}
+
+// QRCode returns the lines of a QR code of text. The error says in a few words
+// why it cannot be shown here.
+func (s *Screen) QRCode(text string, o QROptions) ([]string, error) {
+	switch {
+	case !s.Terminal():
+		return nil, errors.New("this is no terminal")
+	case s.dumb:
+		return nil, errors.New("this terminal shows plain text only")
+	case !s.utf8:
+		return nil, errors.New("this terminal has no block characters, as its locale is not UTF-8")
 	}
 	q, err := NewQR(text)
 	if err != nil {
-		return nil // too long; the link itself is shown in any case
+		return nil, errors.New("the link is too long for one")
 	}
 	columns, rows := s.size()
-	if w, h := q.Size(); w > columns || h+spare > rows {
-		return nil
+	switch w, h := q.Size(); {
+	case w > columns:
+		return nil, fmt.Errorf("it takes %d columns, and the window has %d", w, columns)
+	case h+o.Spare > rows && !o.Always:
+		return nil, fmt.Errorf("it takes %d lines, and the window has %d", h+o.Spare, rows)
 	}
-	return q.Lines(s.color)
+	return q.Lines(s.color, o.Shade), nil
 }

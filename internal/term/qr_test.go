@@ -20,8 +20,13 @@ func TestQRLinesAreTheModules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, color := range []bool{true, false} {
-		lines := q.Lines(color)
+	for _, c := range []struct {
+		color    bool
+		shade    Shade
+		drawDark bool // what is drawn is dark
+	}{{true, Unknown, true}, {true, Light, true}, {false, Unknown, false}, {false, Dark, false}, {false, Light, true}} {
+		color := c.color
+		lines := q.Lines(color, c.shade)
 		columns, rows := q.Size()
 		if len(lines) != rows {
 			t.Fatalf("%d lines, Size says %d", len(lines), rows)
@@ -46,9 +51,9 @@ func TestQRLinesAreTheModules(t *testing.T) {
 			for column, cell := range cells {
 				for half := range 2 {
 					x, y := column-2, 2*row+half-2
-					got := drawn(t, cell, half) == color
+					got := drawn(t, cell, half) == c.drawDark
 					if got != want.Black(x, y) {
-						t.Errorf("colour %v: module (%d, %d) is dark: %v, want %v", color, x, y, got, want.Black(x, y))
+						t.Errorf("%+v: module (%d, %d) is dark: %v, want %v", c, x, y, got, want.Black(x, y))
 					}
 					if got {
 						dark++
@@ -86,30 +91,37 @@ func TestScreenShowsQROnlyWhereItCan(t *testing.T) {
 	}
 	columns, rows := q.Size()
 	for _, c := range []struct {
-		name  string
-		w     *terminal
-		env   map[string]string
-		text  string
-		shown bool
+		name    string
+		w       *terminal
+		env     map[string]string
+		text    string
+		options QROptions
+		want    string // why not
 	}{
-		{"fits exactly", &terminal{columns: columns, rows: rows + 4}, nil, link, true},
-		{"too narrow", &terminal{columns: columns - 1, rows: rows + 4}, nil, link, false},
-		{"too low", &terminal{columns: columns, rows: rows + 3}, nil, link, false},
-		{"dumb", &terminal{columns: 80, rows: 50}, map[string]string{"TERM": "dumb"}, link, false},
-		{"locale without blocks", &terminal{columns: 80, rows: 50}, map[string]string{"LC_ALL": "C"}, link, false},
-		{"locale with blocks", &terminal{columns: 80, rows: 50}, map[string]string{"LANG": "de_DE.utf8"}, link, true},
-		{"no text is that long", &terminal{columns: 9999, rows: 9999}, nil, strings.Repeat("x", 5000), false},
+		{"fits exactly", &terminal{columns: columns, rows: rows + 4}, nil, link, QROptions{Spare: 4}, ""},
+		{"too narrow", &terminal{columns: columns - 1, rows: rows + 4}, nil, link, QROptions{Always: true}, "it takes 33 columns, and the window has 32"},
+		{"too low", &terminal{columns: columns, rows: rows + 3}, nil, link, QROptions{Spare: 4}, "it takes 21 lines, and the window has 20"},
+		{"too low, and wanted", &terminal{columns: columns, rows: rows + 3}, nil, link, QROptions{Spare: 4, Always: true}, ""},
+		{"dumb", &terminal{columns: 80, rows: 50}, map[string]string{"TERM": "dumb"}, link, QROptions{}, "this terminal shows plain text only"},
+		{"locale without blocks", &terminal{columns: 80, rows: 50}, map[string]string{"LC_ALL": "C"}, link, QROptions{}, "this terminal has no block characters, as its locale is not UTF-8"},
+		{"locale with blocks", &terminal{columns: 80, rows: 50}, map[string]string{"LANG": "de_DE.utf8"}, link, QROptions{}, ""},
+		{"no text is that long", &terminal{columns: 9999, rows: 9999}, nil, strings.Repeat("x", 5000), QROptions{}, "the link is too long for one"},
 	} {
 		s := New(c.w, func(name string) string { return c.env[name] })
-		if got := s.QR(c.text, 4) != nil; got != c.shown {
-			t.Errorf("%s: shown %v, want %v", c.name, got, c.shown)
+		lines, err := s.QRCode(c.text, c.options)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want || (lines == nil) != (err != nil) {
+			t.Errorf("%s: %d lines, %q, want %q", c.name, len(lines), got, c.want)
 		}
 	}
-	if New(&strings.Builder{}, func(string) string { return "" }).QR(link, 0) != nil {
+	if _, err := New(&strings.Builder{}, noEnv).QRCode(link, QROptions{}); err == nil {
 		t.Error("shown on what is no terminal")
 	}
-	plain := New(&terminal{columns: 80, rows: 50}, func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] }).QR(link, 4)
-	if plain == nil || strings.Contains(strings.Join(plain, ""), "\x1b") {
-		t.Errorf("NO_COLOR: %q, want a code without escapes", plain)
+	plain, err := New(&terminal{columns: 80, rows: 50}, func(name string) string { return map[string]string{"NO_COLOR": "1"}[name] }).QRCode(link, QROptions{})
+	if err != nil || strings.Contains(strings.Join(plain, ""), "\x1b") {
+		t.Errorf("NO_COLOR: %q, %v, want a code without escapes", plain, err)
 	}
 }

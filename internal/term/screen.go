@@ -1,10 +1,11 @@
 // Package term is what the command line knows about terminals: whether it
-// writes to one, how large that is, one live line that is erased again, QR
-// codes and tables that fit. Start with [New].
+// writes to one and how large that is, a live line or a [Block] of lines that is
+// erased again, single keys, links, QR codes and tables that fit. Start with
+// [New].
 //
 // The rules it serves: results go to standard output and nothing else does;
 // talk goes to standard error; only what is of no use later goes to the
-// terminal alone, and is erased. Only [Screen.Ask] waits for input.
+// terminal alone, and is erased. Only [Screen.Ask] and a [Keyboard] read.
 package term
 
 import (
@@ -23,9 +24,14 @@ type Screen struct {
 	color bool
 	utf8  bool
 	dumb  bool
+	// reflows tells that the terminal fits wrapped lines to a new width.
+	reflows bool
+	getenv  func(string) string
 
-	mu   sync.Mutex
-	live string // the live line that is shown
+	mu     sync.Mutex
+	live   string // the live line that is shown
+	block  *Block // the block that is shown
+	hidden bool   // somebody else has the terminal; nothing is drawn
 }
 
 // Sized is a writer that is a terminal by its own word, such as a test's.
@@ -39,7 +45,7 @@ type Sized interface {
 // terminal can do: TERM=dumb cannot move its cursor, NO_COLOR wants no colour,
 // and a locale that names a charset other than UTF-8 has no block characters.
 func New(w io.Writer, getenv func(string) string) *Screen {
-	s := &Screen{w: w}
+	s := &Screen{w: w, getenv: getenv}
 	switch w := w.(type) {
 	case Sized:
 		s.size = w.Size
@@ -58,8 +64,22 @@ func New(w io.Writer, getenv func(string) string) *Screen {
 	s.dumb = getenv("TERM") == "dumb"
 	s.color = getenv("NO_COLOR") == ""
 	s.utf8 = isUTF8(getenv)
+	s.reflows = reflows(getenv)
 	return s
 }
+
+// reflows reports whether the terminal fits wrapped lines to a new width, as
+// most do. xterm, the console of Linux and GNU screen cut them off.
+func reflows(getenv func(string) string) bool {
+	if getenv("TMUX") != "" {
+		return true
+	}
+	return getenv("STY") == "" && getenv("XTERM_VERSION") == "" && getenv("TERM") != "linux"
+}
+
+// Plain makes a terminal one that only gets lines of text: nothing is drawn,
+// moved, erased, coloured or linked. It is called before anything is shown.
+func (s *Screen) Plain() { s.dumb = true }
 
 // isUTF8 reports whether the locale allows for more than ASCII. Where nothing
 // is set, as in many containers, the terminal at the far end decides, and today
@@ -86,39 +106,58 @@ func (s *Screen) Columns() int {
 	return columns
 }
 
+// Rows is the height to fit into; 0 if there is none because s is not a
+// terminal.
+func (s *Screen) Rows() int {
+	if s.size == nil {
+		return 0
+	}
+	_, rows := s.size()
+	return rows
+}
+
 // CanLive reports whether [Screen.Live] shows anything.
 func (s *Screen) CanLive() bool { return s.Terminal() && !s.dumb }
 
-// Write writes p as lines above the live line, which is erased; the next
-// [Screen.Live] brings it back.
+// Write writes p as lines above the block or live line that is shown. The block
+// is drawn again below, the live line with the next [Screen.Live].
 func (s *Screen) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	b := s.block
 	s.eraseLocked()
-	return s.w.Write(p)
+	n, err := s.w.Write(p)
+	if b != nil && err == nil {
+		s.block = b
+		if len(p) > 0 && p[len(p)-1] == '\n' {
+			b.draw()
+		}
+	}
+	return n, err
 }
 
-// Live shows text, one line, in place of the live line so far. It is cut to
-// the width, since a wrapped line could not be erased. On anything but a
+// Live shows text, one line, in place of the live line or block so far. It is
+// cut to the width, since a wrapped line could not be erased. On anything but a
 // terminal that can move its cursor it does nothing.
 func (s *Screen) Live(text string) {
 	if !s.CanLive() {
 		return
 	}
-	if limit := s.Columns() - 1; len(text) > limit {
-		text = cut(text, limit)
-	}
+	text = cut(text, s.Columns()-1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if text == s.live {
+	if text == s.live || s.hidden {
 		return
+	}
+	if s.block != nil {
+		s.eraseLocked()
 	}
 	// What cannot be written is of no use later either.
 	_, _ = io.WriteString(s.w, "\r\x1b[K"+text)
 	s.live = text
 }
 
-// Erase removes the live line.
+// Erase removes the live line or block.
 func (s *Screen) Erase() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,28 +165,36 @@ func (s *Screen) Erase() {
 }
 
 func (s *Screen) eraseLocked() {
-	if s.live != "" {
+	if s.live != "" && !s.hidden {
 		_, _ = io.WriteString(s.w, "\r\x1b[K")
-		s.live = ""
+	}
+	if s.block != nil && !s.hidden {
+		s.block.erase()
+	}
+	s.live, s.block = "", nil
+}
+
+// hide stops drawing, since the terminal goes to somebody else. What is drawn is
+// removed if it may still be written to.
+func (s *Screen) hide(erase bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.block
+	if erase {
+		s.eraseLocked()
+	}
+	s.hidden, s.live, s.block = true, "", b
+	if b != nil {
+		b.drawn = nil
 	}
 }
 
-// Bold is text in bold, where that can be shown.
-func (s *Screen) Bold(text string) string {
-	if !s.Terminal() || s.dumb || !s.color {
-		return text
+// unhide draws again, below what the others have left.
+func (s *Screen) unhide() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hidden = false
+	if s.block != nil {
+		s.block.draw()
 	}
-	return "\x1b[1m" + text + "\x1b[0m"
-}
-
-// cut returns the first limit runes of text.
-func cut(text string, limit int) string {
-	runes := []rune(text)
-	if limit < 0 {
-		limit = 0
-	}
-	if len(runes) > limit {
-		runes = runes[:limit]
-	}
-	return string(runes)
 }

@@ -3,7 +3,6 @@ package term
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // Table is rows of short texts under a header. Rows may be shorter than the
@@ -52,7 +51,7 @@ func (t Table) Lines(columns int) []string {
 				continue
 			}
 			b.WriteString(text)
-			b.WriteString(strings.Repeat(" ", widths[c]-utf8.RuneCountInString(text)+gap))
+			b.WriteString(strings.Repeat(" ", widths[c]-Width(text)+gap))
 		}
 		lines = append(lines, strings.TrimRight(b.String(), " "))
 	}
@@ -66,7 +65,7 @@ func (t Table) widths() []int {
 	widths := make([]int, len(t.Header))
 	for _, row := range append([][]string{t.Header}, t.Rows...) {
 		for c, text := range row {
-			widths[c] = max(widths[c], utf8.RuneCountInString(text))
+			widths[c] = max(widths[c], Width(text))
 		}
 	}
 	return widths

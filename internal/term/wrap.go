@@ -1,9 +1,6 @@
 package term
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // Wrap breaks the lines of text at blanks so that they fit into columns, 0 for
 // no limit. What follows a break is indented as its line is. Words are never
@@ -20,7 +17,7 @@ func Wrap(text string, columns int) string {
 }
 
 func wrapLine(line string, columns int) string {
-	if utf8.RuneCountInString(line) <= columns {
+	if Width(line) <= columns {
 		return line
 	}
 	words := strings.TrimLeft(line, " ")
@@ -28,7 +25,7 @@ func wrapLine(line string, columns int) string {
 	var b strings.Builder
 	width := 0
 	for i, word := range strings.Split(words, " ") {
-		n := utf8.RuneCountInString(word)
+		n := Width(word)
 		switch {
 		case i == 0:
 			b.WriteString(indent)

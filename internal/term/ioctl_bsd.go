@@ -1,0 +1,11 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package term
+
+import "golang.org/x/sys/unix"
+
+// The requests that read and set a terminal's mode, at once.
+const (
+	getMode = unix.TIOCGETA
+	setMode = unix.TIOCSETA
+)
