@@ -6,11 +6,14 @@
 #             (default 10m), with its figures
 # make fuzz   every fuzz target for FUZZTIME each (default 10s)
 # make docs   the generated documentation
+# make install  the program, its manual pages and what shells complete it with,
+#             below PREFIX (default /usr/local), of DESTDIR if that is given
 # make clean  removes what the other targets made
 
 FUZZTIME ?= 10s
 SOAK ?= 10m
 GO ?= go
+PREFIX ?= /usr/local
 # The modules of this repository; the tools run first as they are the quickest.
 MODULES := tools . e2e
 PLATFORMS := linux darwin windows
@@ -20,7 +23,7 @@ STATICCHECK := $(GO) tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
 # One recipe at a time: the summary of the tests must be the last line.
 .NOTPARALLEL:
-.PHONY: all build test setup lint fmt vet staticcheck modules unit bench soak fuzz docs clean
+.PHONY: all build test setup lint fmt vet staticcheck modules unit bench soak fuzz docs install clean
 
 all: build
 
@@ -76,6 +79,20 @@ fuzz:
 
 docs:
 	$(GO) -C tools run ./rfcdoc ..
+	$(GO) -C tools run ./manpage ..
+
+# Pages of commands that are gone would stay from an older version.
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 755 bin/usher $(DESTDIR)$(PREFIX)/bin/usher
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/usher.1 $(DESTDIR)$(PREFIX)/share/man/man1/usher-*.1
+	install -m 644 docs/man/man1/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	bin/usher completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/usher
+	bin/usher completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_usher
+	bin/usher completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/usher.fish
 
 clean:
 	rm -rf bin e2e/node_modules e2e/qwencode/node_modules

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/usherauth/usher/api"
@@ -80,6 +81,9 @@ func TestTokenDoesNotPrintItself(t *testing.T) {
 	tok := api.Token{AccessToken: "canary"}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		if s := fmt.Sprintf(verb, tok); s != "[token]" && s != "api.Token{[token]}" {
+			t.Errorf("%s prints %s", verb, s)
+		}
+		if s := fmt.Sprintf(verb, api.TokenRequest{Key: "box", Rejected: "canary"}); !strings.Contains(s, "box") || strings.Contains(s, "canary") {
 			t.Errorf("%s prints %s", verb, s)
 		}
 	}

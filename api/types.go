@@ -99,8 +99,9 @@ type StartLogin struct {
 	// Method is "device" or "code"; empty is device where the provider has it,
 	// and else code. A pending login of another method is not joined.
 	Method string `json:"method,omitempty"`
-	// RedirectURI, with method code, is where the browser is sent in the end:
-	// a loopback address of the client's, or what the provider's file allows.
+	// RedirectURI is where the browser is sent in the end of a login by method
+	// code, or one that comes to be of it: a loopback address of the client's, or
+	// what the provider's file allows.
 	// Empty leaves it to the daemon; then the address that the browser shows
 	// is to be brought back.
 	RedirectURI string `json:"redirect_uri,omitempty"`
@@ -175,6 +176,10 @@ type Token struct {
 	Scopes      []string  `json:"scopes,omitempty"`
 	// BaseURL is where API calls with this token go, when it is known.
 	BaseURL string `json:"base_url,omitempty"`
+	// Moved tells that the provider's settings have come to name another server
+	// than the one that this token is of: where they say that tokens go, this one
+	// must not. It has no BaseURL then.
+	Moved bool `json:"moved,omitempty"`
 	// Short tells that even a fresh token has less life than was asked for.
 	Short bool `json:"short,omitempty"`
 }
@@ -190,7 +195,16 @@ type TokenRequest struct {
 	Key string `json:"key"`
 	// MinTTL is the life the token must still have, in seconds; 0 leaves it to usher.
 	MinTTL int `json:"min_ttl,omitempty"`
+	// Rejected is an access token that a server answered 401 to. If it is still
+	// the one of Key, it is renewed first, unless that was done just now.
+	Rejected string `json:"rejected,omitempty"`
 }
+
+// String keeps the rejected token out of formatted output.
+func (r TokenRequest) String() string { return "[token of " + r.Key + "]" }
+
+// GoString keeps the rejected token out of %#v.
+func (r TokenRequest) GoString() string { return "api.TokenRequest{" + r.Key + "}" }
 
 // LogoutRequest asks to log out of a key.
 type LogoutRequest struct {

@@ -179,6 +179,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			{"unknown provider", start("githbu"), api.CodeUnknownProvider, "usher provider"},
 			{"no client id", start("github"), api.CodeProviderIncomplete, "usher provider add github --client-id"},
 			{"never logged in", func() error { _, err := b.Token(t.Context(), api.TokenRequest{Key: "github/work"}); return err }, api.CodeLoginNeeded, "usher login github/work"},
+			{"token of an unknown provider", func() error { _, err := b.Token(t.Context(), api.TokenRequest{Key: "githbu/work"}); return err }, api.CodeUnknownProvider, "usher provider"},
+			{"credential of an unknown provider", func() error { _, err := b.Credential(t.Context(), "githbu"); return err }, api.CodeUnknownProvider, "usher provider"},
 			{"no credential", func() error { _, err := b.Credential(t.Context(), "github"); return err }, api.CodeLoginNeeded, "usher login github"},
 			{"unknown login", func() error { _, err := b.GetLogin(t.Context(), "nope"); return err }, api.CodeLoginNotFound, "forgotten 5 minutes after"},
 			{"negative ttl", func() error {

@@ -43,10 +43,11 @@ func completeError(err error, s login.Snapshot, id string) *api.Error {
 		return api.Errorf(api.CodeIssuerMismatch, "the answer comes from another provider than the one that was asked").
 			WithHint("the login is still pending; open its link again, and no other one")
 	case errors.Is(err, login.ErrRedirectedURL):
-		return api.Errorf(api.CodeInvalidRequest, "redirected_url: %w", err).
+		return api.Errorf(api.CodeInvalidRequest, "%w", err).
 			WithHint("copy all of the address that the browser shows once you have approved")
 	case errors.As(err, &ended):
-		out := api.Errorf(api.CodeLoginEnded, "the login has ended already: %s", ended.Status)
+		out := api.Errorf(api.CodeLoginEnded, "the login has ended already: %s", ended.Status).
+			WithHint("start another one: usher login %s", s.Key)
 		out.Kind = string(ended.Status)
 		return out
 	case errors.Is(err, login.ErrCompleting):
@@ -68,10 +69,10 @@ func methodError(e *login.MethodError) *api.Error {
 			WithHint("the provider's file says what it offers: usher provider show %s", e.Key.Provider)
 	case e.Live == credential.MethodDevice && e.Asked == credential.MethodCode:
 		return api.Errorf(api.CodeConflict, "%w", e).
-			WithHint("it ends by itself once it is approved; for another one, cancel it: DELETE /v1/logins/%s", e.ID)
+			WithHint("it ends by itself once it is approved; for another one, cancel it\nrun: usher login cancel %s", e.ID)
 	}
 	return api.Errorf(api.CodeConflict, "%w", e).
-		WithHint("complete it, or cancel it: DELETE /v1/logins/%s", e.ID)
+		WithHint("bring its answer: usher login complete %[1]s\nor cancel it: usher login cancel %[1]s", e.ID)
 }
 
 // methodOf is the method that a request names, with the redirect URI for it.
@@ -88,8 +89,8 @@ func methodOf(r api.StartLogin, p provider.Provider) (credential.Method, string,
 		}
 		return method, "", nil
 	}
-	if method != credential.MethodCode {
-		return "", "", api.Errorf(api.CodeInvalidRequest, "redirect_uri goes with method %s only", credential.MethodCode)
+	if method == credential.MethodDevice {
+		return "", "", api.Errorf(api.CodeInvalidRequest, "redirect_uri does not go with method %s", credential.MethodDevice)
 	}
 	if err := login.CheckRedirectURI(r.RedirectURI, p.RedirectURIs); err != nil {
 		return "", "", api.Errorf(api.CodeInvalidRequest, "%w", err)

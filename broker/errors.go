@@ -75,7 +75,7 @@ func apiError(err error, key string) *api.Error {
 	case errors.Is(err, credential.ErrConflict), errors.Is(err, credential.ErrLoginExists):
 		return api.Errorf(api.CodeConflict, "%w", err).WithHint("try again")
 	case errors.Is(err, login.ErrProvider):
-		return api.Errorf(api.CodeProviderRefused, "%w", err)
+		return api.Errorf(api.CodeProviderRefused, "%w", err).WithHint("try again later")
 	case errors.Is(err, context.DeadlineExceeded):
 		return api.Errorf(api.CodeTimeout, "timed out")
 	case errors.Is(err, credential.ErrDamaged):
@@ -140,10 +140,13 @@ func providerError(err error, key string) *api.Error {
 	case oauth.KindOAuth:
 		out := api.Errorf(api.CodeProviderRefused, "%s refused the request with %s", provider, e.Code)
 		out.Kind = e.Code
-		if e.Code == oauth.ErrorInvalidClient || e.Code == oauth.ErrorUnauthorizedClient {
-			out.WithHint("check the client id and how the client authenticates: usher provider show %s", provider)
+		switch e.Code {
+		case oauth.ErrorInvalidClient, oauth.ErrorUnauthorizedClient:
+			return out.WithHint("check the client id and how the client authenticates: usher provider show %s", provider)
+		case oauth.ErrorInvalidScope:
+			return out.WithHint("ask for other scopes with --scope; for those of the provider see: usher provider show %s", provider)
 		}
-		return out
+		return out.WithHint("check its settings: usher provider show %s", provider)
 	case oauth.KindConfig:
 		return api.Errorf(api.CodeProviderIncomplete, "%w", err).WithHint("check: usher provider show %s", provider)
 	case oauth.KindServer, oauth.KindRateLimited:

@@ -21,7 +21,7 @@ func (b *Broker) Sessions() *session.Hub { return b.cfg.Sessions }
 func (b *Broker) tellLogin(typ string, e login.Event) {
 	b.telling.Lock()
 	defer b.telling.Unlock()
-	view := b.loginView(login.Snapshot{Login: e.Login}, public)
+	view := b.loginView(login.Snapshot{Login: e.Login, Slowed: e.Type == login.Throttled}, public)
 	b.events.Append(api.Event{Type: typ, Login: &view})
 	if told, ok := sessionEvent(e); ok {
 		b.cfg.Sessions.Publish(e.Login.ID, told)

@@ -9,6 +9,9 @@ import (
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/credential"
+	"github.com/usherauth/usher/provider"
+	"github.com/usherauth/usher/secret"
+	"github.com/usherauth/usher/token"
 )
 
 // Token returns a usable access token, refreshing it first if needed. An error
@@ -21,30 +24,40 @@ func (b *Broker) Token(ctx context.Context, r api.TokenRequest) (api.Token, erro
 	if r.MinTTL < 0 {
 		return api.Token{}, api.Errorf(api.CodeInvalidRequest, "min_ttl must not be negative")
 	}
+	if r.Rejected != "" {
+		if err := b.tokens.Rejected(ctx, key, secret.New(r.Rejected)); err != nil {
+			return api.Token{}, b.keyError(err, key)
+		}
+	}
 	t, err := b.tokens.Token(ctx, key, time.Duration(r.MinTTL)*time.Second)
 	if err != nil {
-		return api.Token{}, apiError(err, r.Key)
+		return api.Token{}, b.keyError(err, key)
 	}
 	logHandedOut(b.cfg.Log, key, t)
+	baseURL, moved := b.baseURL(key, t)
 	return api.Token{
 		AccessToken: t.AccessToken.Reveal(), TokenType: t.Type, ExpiresAt: utc(t.ExpiresAt),
-		Scopes: t.Scopes, BaseURL: b.baseURL(key, t.ResourceURL), Short: t.Short,
+		Scopes: t.Scopes, BaseURL: baseURL, Moved: moved, Short: t.Short,
 	}, nil
 }
 
-// baseURL is where API calls go: what the provider named, read by the
+// baseURL is where API calls with t go: what the provider named, read by the
 // configured rule, or what is configured. It is advice, so trouble with the
-// configuration only leaves it out.
-func (b *Broker) baseURL(key credential.Key, resourceURL string) string {
+// configuration only leaves it out. It is not known once that has moved to
+// another server than the one that t is of.
+func (b *Broker) baseURL(key credential.Key, t token.Token) (base string, moved bool) {
 	p, err := b.cfg.Providers.Lookup(key.Provider)
 	if err != nil {
-		return ""
+		return "", false
 	}
-	base, err := p.APIBase(resourceURL)
+	if !t.Binding.SameServer(p.Endpoints) {
+		return "", true
+	}
+	base, err = p.APIBase(t.ResourceURL)
 	if err != nil {
 		b.cfg.Log.Warn("the provider named an unusable place for API calls", "key", key.String(), "error", err)
 	}
-	return base
+	return base, false
 }
 
 // keepAlive is how long a refresh token of c lives unused, by configuration.
@@ -86,7 +99,8 @@ func (b *Broker) readable(ctx context.Context) (creds []credential.Credential, u
 }
 
 // Credential returns the credential of key, or an error of
-// [api.CodeLoginNeeded] if there is none.
+// [api.CodeLoginNeeded] if there is none, [api.CodeUnknownProvider] if there
+// cannot be one.
 func (b *Broker) Credential(ctx context.Context, key string) (api.Credential, error) {
 	k, err := credential.ParseKey(key)
 	if err != nil {
@@ -94,9 +108,22 @@ func (b *Broker) Credential(ctx context.Context, key string) (api.Credential, er
 	}
 	c, err := b.cfg.Store.Get(ctx, k)
 	if err != nil {
-		return api.Credential{}, apiError(err, key)
+		return api.Credential{}, b.keyError(err, k)
 	}
 	return credentialView(c), nil
+}
+
+// keyError is the error for what was asked about key. Where nobody has logged in
+// and there is no such provider, the name is a slip, which no login could mend.
+func (b *Broker) keyError(err error, key credential.Key) *api.Error {
+	var needed *token.LoginNeededError
+	never := errors.Is(err, credential.ErrNotFound) || errors.As(err, &needed) && needed.NeverLoggedIn
+	if _, own := b.cfg.InProcess[key.Provider]; never && !own {
+		if _, unknown := b.cfg.Providers.Lookup(key.Provider); errors.Is(unknown, provider.ErrUnknown) {
+			err = unknown
+		}
+	}
+	return apiError(err, key.String())
 }
 
 // Providers returns every provider that is configured or built in, by name.

@@ -35,6 +35,7 @@ func (b *Broker) loginView(s login.Snapshot, show reveal) api.Login {
 		v.Status = api.LoginPending
 		v.ExpiresAt = utc(s.ExpiresAt)
 		v.Interval = int((s.Interval + time.Second - 1) / time.Second)
+		v.LastPolledAt, v.NextPollAt, v.Throttled = utc(s.LastPolledAt), utc(s.NextPollAt), s.Slowed
 		if p, ok := s.Prompt(); ok && bool(show) {
 			v.UserCode = p.UserCode
 			v.VerificationURI = p.VerificationURI

@@ -38,12 +38,18 @@ func (b Binding) Client(hc *http.Client, clientSecret secret.String) *oauth.Clie
 	}
 }
 
-// SameClient reports whether b and o name the same client at the same issuer,
-// which is the condition for using o's client secret with b. Providers without
-// an issuer are told apart by their token endpoint.
+// SameClient reports whether b and o name the same client at the same server,
+// which is the condition for using o's client secret with b.
 func (b Binding) SameClient(o Binding) bool {
-	if b.ClientID != o.ClientID || b.Endpoints.Issuer != o.Endpoints.Issuer {
+	return b.ClientID == o.ClientID && b.SameServer(o.Endpoints)
+}
+
+// SameServer reports whether b is of the server that has the endpoints o, which
+// is the condition for sending b's tokens where the configuration of o says.
+// Servers without an issuer are told apart by their token endpoint.
+func (b Binding) SameServer(o oauth.Endpoints) bool {
+	if b.Endpoints.Issuer != o.Issuer {
 		return false
 	}
-	return b.Endpoints.Issuer != "" || b.Endpoints.Token == o.Endpoints.Token
+	return o.Issuer != "" || b.Endpoints.Token == o.Token
 }

@@ -21,7 +21,10 @@ import (
 // Exit codes of the command line, as documented.
 const (
 	exitOK          = 0
+	exitError       = 1
 	exitLoginNeeded = 3
+	exitDenied      = 4
+	exitInterrupted = 130
 )
 
 // A home is one person's account on a machine: a data folder and a

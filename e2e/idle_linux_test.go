@@ -123,10 +123,16 @@ func (h *idler) end(b *testing.B) {
 	h.process = nil
 }
 
-// resident is the resident memory of the daemon in bytes (proc(5)).
+// resident is the resident memory of the daemon in bytes.
 func (h *idler) resident(b *testing.B) int {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.process.Pid))
+	return residentOf(b, h.process.Pid)
+}
+
+// residentOf is the resident memory of a process in bytes (proc(5)).
+func residentOf(b *testing.B, pid int) int {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -196,6 +196,8 @@ func TestNativeRefusals(t *testing.T) {
 	w.do("DELETE", credentials+"here/default?keep_remote=maybe", "").want(400, "invalid_request")
 	w.do("POST", "/v1/token", `{"key":"Here"}`).want(400, "invalid_key")
 	w.do("POST", "/v1/token", `{"key":"here","min_ttl":-1}`).want(400, "invalid_request")
+	w.do("POST", "/v1/token", `{"key":"nope"}`).want(404, "unknown_provider")
+	w.do("GET", credentials+"nope/default", "").want(404, "unknown_provider")
 	for _, refusal := range []struct{ fault, code string }{
 		{`{"status": 503, "body": "later"}`, "provider_unreachable"},
 		{`{"oauth_error": "invalid_client"}`, "provider_refused"},

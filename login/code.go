@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -72,15 +73,13 @@ func (r *Registry) method(req Request, b credential.Binding) (credential.Method,
 // authorizeCode makes the authorization request of l (RFC 6749 section 4.1.1),
 // with a state and a code verifier of its own. Nothing is sent: that is up to
 // the person's browser.
-func authorizeCode(l credential.Login, redirectURI string) (credential.AwaitingCode, error) {
-	if redirectURI == "" {
-		redirectURI = DefaultRedirectURI(l.Key.Provider)
-	}
+func authorizeCode(l credential.Login, req Request) (credential.AwaitingCode, error) {
+	redirectURI := cmp.Or(req.RedirectURI, DefaultRedirectURI(l.Key.Provider))
 	grant := credential.CodeGrant{State: newState(), CodeVerifier: oauth.NewVerifier(), RedirectURI: redirectURI}
 	var err error
 	grant.AuthorizationURI, err = l.Binding.Client(nil, noSecret).AuthCodeURL(oauth.AuthCodeRequest{
 		RedirectURI: redirectURI, State: grant.State.Reveal(),
-		CodeChallenge: oauth.ChallengeS256(grant.CodeVerifier), Scopes: l.Scopes,
+		CodeChallenge: oauth.ChallengeS256(grant.CodeVerifier), Scopes: l.Scopes, Extra: req.Extra,
 	})
 	return credential.AwaitingCode{Code: grant}, err
 }

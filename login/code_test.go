@@ -561,7 +561,7 @@ func TestAuthorizationEndpointThatCannotBeUsed(t *testing.T) {
 }
 
 func TestCheckRedirectURI(t *testing.T) {
-	allowed := []string{"https://app.example/back", "http://localhost:7/"}
+	allowed := []string{"https://app.example/back", "http://localhost:7/", "http://localhost/any", "http://[::1]/any?keep=1"}
 	for uri, want := range map[string]bool{
 		login.DefaultRedirectURI("p"):                     true,
 		"http://127.0.0.1:1/":                             true,
@@ -570,6 +570,20 @@ func TestCheckRedirectURI(t *testing.T) {
 		"http://127.0.0.1:80":                             true,
 		"https://app.example/back":                        true,
 		"http://localhost:7/":                             true,
+		"http://localhost/any":                            true,
+		"http://localhost:51234/any":                      true,
+		"http://[::1]:51234/any?keep=1":                   true,
+		"http://[::1]:1/any?keep=1":                       true,
+		"http://localhost:080/any":                        false,
+		"http://localhost:0/any":                          false,
+		"http://localhost:65536/any":                      false,
+		"http://localhost:51234/any/":                     false,
+		"http://localhost:51234/any?keep=1":               false,
+		"http://127.0.0.1:51234/any?keep=1":               false,
+		"http://u@localhost:51234/any":                    false,
+		"https://localhost:51234/any":                     false,
+		"http://localhost.evil.example:51234/any":         false,
+		"https://app.example:444/back":                    false,
 		"https://app.example/back/":                       false,
 		"http://localhost:51234/cb":                       false,
 		"http://127.0.0.1/cb":                             false,

@@ -108,6 +108,12 @@ func (r *Registry) complete(ctx context.Context, id string, a Answer) (Snapshot,
 	}
 	e := r.watch(s.Login)
 	defer e.unwatch()
+	if s.Status() == credential.LoginExchanging {
+		// Another process does, as far as is known here; it may have taken that back.
+		if fresh, err := r.store.GetLogin(ctx, id); err == nil {
+			r.catchUp(e, fresh)
+		}
+	}
 	accepted, err := r.accept(ctx, e, a)
 	if err == nil && !accepted.code.IsZero() {
 		err = r.exchange(e, client, accepted)

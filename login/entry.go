@@ -28,11 +28,13 @@ type entry struct {
 	unsaved  bool // it ended here, but the store could not be told yet
 	unsure   bool // an answer with a token may have been lost
 	calling  bool // the provider's code runs for this login
+	slowed   bool // the provider asked for slow_down, as far as this process has seen
 
 	trouble      string
 	troubles     int32 // in a row
 	waiters      int32
 	lastPolledAt int64 // Unix time in ns, 0 for never
+	nextPollAt   int64 // likewise, 0 if none will come
 	deadline     time.Duration
 	taker        string        // the client id whose joining was told last
 	changed      chan struct{} // closed at the next change; made when somebody waits
@@ -53,7 +55,11 @@ func (e *entry) snapshot() Snapshot {
 }
 
 func (e *entry) snapshotLocked() Snapshot {
-	return Snapshot{Login: e.record.login(), LastPolledAt: local(e.lastPolledAt), Trouble: e.trouble}
+	s := Snapshot{Login: e.record.login(), LastPolledAt: local(e.lastPolledAt), Slowed: e.slowed, Trouble: e.trouble}
+	if e.owned && s.Status() == credential.LoginPending {
+		s.NextPollAt = local(e.nextPollAt)
+	}
+	return s
 }
 
 func local(ns int64) time.Time {

@@ -61,6 +61,12 @@ type Snapshot struct {
 	// LastPolledAt is the newest poll; zero before the first and in processes
 	// that do not own the login.
 	LastPolledAt time.Time
+	// NextPollAt is when the next poll is due, or was if it is on its way; zero
+	// when none will come, by method code, and likewise.
+	NextPollAt time.Time
+	// Slowed tells that the provider has asked for slow_down, as far as this
+	// process has seen.
+	Slowed bool
 	// Trouble is what keeps a pending login from progress, such as
 	// [TroubleUnreachable]; empty while all is well.
 	Trouble string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/usherauth/usher/credential"
@@ -56,7 +57,8 @@ func TestImportIsStored(t *testing.T) {
 			t.Errorf("Settled was told %d credentials", len(settled))
 		}
 		b.wantLogins(1)
-		time.Sleep(3 * time.Second) // the watcher has looked
+		time.Sleep(3 * time.Second) // the watcher looks
+		synctest.Wait()
 		for _, e := range b.events {
 			if e.Login.Begun() || !e.Foreign {
 				t.Errorf("told of %+v", e)

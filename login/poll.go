@@ -19,8 +19,9 @@ func (r *Registry) arm(e *entry, backOff time.Duration) {
 	now := time.Now()
 	wait := max(e.record.interval, backOff)
 	_, polled := e.record.state.(credential.Pending)
+	e.nextPollAt = now.Add(wait).UnixNano()
 	if left := e.deadline - now.Sub(r.began); left < wait || !polled {
-		wait = max(left, 0)
+		wait, e.nextPollAt = max(left, 0), 0
 	}
 	r.schedule.set(e, now.Add(wait))
 }
@@ -113,6 +114,7 @@ func (r *Registry) slowDown(e *entry) {
 		r.cfg.Log.Warn("recording slow_down", "error", err)
 		e.mu.Lock()
 		e.record.interval += slowDownStep
+		e.slowed = true
 		e.mu.Unlock()
 	}
 	r.arm(e, 0)

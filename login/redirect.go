@@ -3,15 +3,18 @@ package login
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/usherauth/usher/internal/safetext"
 )
 
 // DefaultRedirectURI is where a browser is sent from the provider of that name
-// if nobody says otherwise. Nobody has to listen there, and usher never does:
+// if nobody says otherwise. Nobody has to listen there, and a daemon never does:
 // the address that the browser then shows holds the answer and can be pasted.
 // What might listen there cannot use the code, for want of the code verifier
 // (RFC 7636). Each provider has its own, so that the answer of one is not taken
@@ -25,12 +28,13 @@ const maxRedirectURI = 1024
 var ErrRedirectURI = errors.New("redirect URI must be http://127.0.0.1:PORT/... or http://[::1]:PORT/..., or one that the provider's file allows")
 
 // CheckRedirectURI returns nil if uri is one of allowed, character by character,
-// or the client's own loopback address (RFC 8252 section 7.3): http to the
+// or but for its port, where an allowed one leads to loopback and names none; or
+// if it is the client's own loopback address (RFC 8252 section 7.3): http to the
 // literal 127.0.0.1 or [::1] with a port, without user information, query and
-// fragment. "localhost" is refused, since what that is a resolver decides
-// (section 8.3).
+// fragment. "localhost" counts only where it is allowed, since what that is a
+// resolver decides (section 8.3).
 func CheckRedirectURI(uri string, allowed []string) error {
-	if slices.Contains(allowed, uri) {
+	if slices.Contains(allowed, uri) || slices.Contains(allowed, withoutPort(uri)) {
 		return nil
 	}
 	u, err := url.Parse(uri)
@@ -42,17 +46,31 @@ func CheckRedirectURI(uri string, allowed []string) error {
 	if err != nil || host != netip.AddrFrom4([4]byte{127, 0, 0, 1}) && host != netip.IPv6Loopback() {
 		return ErrRedirectURI
 	}
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
-	if err != nil || port == 0 || u.Host != hostPort(host, port) {
+	// There is one way to write a loopback address: another one would not be what
+	// the browser shows.
+	if !isPort(u.Port()) || u.Host != net.JoinHostPort(host.String(), u.Port()) {
 		return ErrRedirectURI
 	}
 	return nil
 }
 
-// hostPort is the one way to write a loopback address: another one would not be
-// what the browser shows.
-func hostPort(host netip.Addr, port uint64) string {
-	return netip.AddrPortFrom(host, uint16(port)).String()
+// withoutPort is uri, which leads to loopback, without its port; empty for another.
+func withoutPort(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || !isPort(u.Port()) || !safetext.IsLoopback(u.Hostname()) {
+		return ""
+	}
+	rest, ok := strings.CutPrefix(uri, "http://"+u.Host)
+	if !ok {
+		return ""
+	}
+	return "http://" + strings.TrimSuffix(u.Host, ":"+u.Port()) + rest
+}
+
+// isPort reports whether text is a port as browsers write it.
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port != 0 && strconv.FormatUint(port, 10) == text
 }
 
 // An Answer is an authorization response (RFC 6749 section 4.1.2) that somebody

@@ -31,8 +31,8 @@ type Request struct {
 	// Method is how to log in. Empty means device where the provider has it,
 	// else code; and that a live login of either is joined.
 	Method credential.Method
-	// RedirectURI is where a login of method code has the browser sent, one
-	// that [CheckRedirectURI] found good; empty means [DefaultRedirectURI].
+	// RedirectURI is where a login that comes to be of method code has the browser
+	// sent, one that [CheckRedirectURI] found good; empty means [DefaultRedirectURI].
 	RedirectURI string
 	// PollInterval slows polling down; the provider's interval wins when longer.
 	PollInterval time.Duration
@@ -43,7 +43,7 @@ type Request struct {
 	// Trace is the trace id of the login in the audit log, 32 hex digits;
 	// empty makes one of the login's id.
 	Trace string
-	// Extra are further parameters of the device authorization request.
+	// Extra are further parameters of the authorization request, by either method.
 	Extra url.Values
 }
 
@@ -212,7 +212,7 @@ func (r *Registry) authorize(l credential.Login, req Request) (got authorization
 	}
 	if got.method == credential.MethodCode {
 		got.life = codeLifetime
-		got.state, err = authorizeCode(l, req.RedirectURI)
+		got.state, err = authorizeCode(l, req)
 		return got, err
 	}
 	auth, err := r.authorizeDevice(ctx, l, req)

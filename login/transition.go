@@ -11,6 +11,9 @@ import (
 func (r *Registry) adoptLocked(e *entry, l credential.Login) {
 	// Another owner: ours was taken for dead, and two must not poll, nor settle.
 	lost := l.Owner != e.record.common.Value().owner
+	if e.record.status() == credential.LoginPending && l.Interval > e.record.interval {
+		e.slowed = true
+	}
 	e.record = makeRecord(l)
 	r.changes.Add(1)
 	if !l.Live() {

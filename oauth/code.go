@@ -24,6 +24,8 @@ type AuthCodeRequest struct {
 	Scopes []string
 	// Resource is the resource indicator (RFC 8707); empty means Client.Resource.
 	Resource string
+	// Extra are further parameters, one value each, appended in the order of their names. None may repeat another one.
+	Extra url.Values
 }
 
 // AuthCodeURL returns the link that a person opens to authorize the client (RFC 6749 section 4.1.1). A query that the
@@ -39,6 +41,9 @@ func (c *Client) AuthCodeURL(r AuthCodeRequest) (string, error) {
 	x.form.add("code_challenge", r.CodeChallenge)
 	x.form.add("code_challenge_method", challengeMethod)
 	if err := c.addResource(x, r.Resource); err != nil {
+		return "", configError(op, "%w", err)
+	}
+	if err := x.form.addExtra(r.Extra); err != nil {
 		return "", configError(op, "%w", err)
 	}
 	if err := c.checkAuthCode(r, x); err != nil {
@@ -67,6 +72,9 @@ func (c *Client) checkAuthCode(r AuthCodeRequest, x *call) error {
 	}
 	if r.State == "" || r.CodeChallenge == "" {
 		return errors.New("state and code challenge are required")
+	}
+	if err := x.form.check(); err != nil {
+		return err
 	}
 	u, err := url.Parse(c.Endpoints.Authorization)
 	if err != nil {

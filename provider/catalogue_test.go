@@ -57,7 +57,7 @@ func TestFilesOfTheirOwn(t *testing.T) {
 	want := provider.Provider{
 		Name: "mine", Title: "mine", Path: filepath.Join(dir, "mine.toml"),
 		Issuer: "https://id.example.com", Endpoints: oauth.Endpoints{Issuer: "https://id.example.com"},
-		ClientID: "mine", Dialect: oauth.DialectStandard,
+		ClientID: "mine", Dialect: oauth.DialectStandard, TokenEnv: []string{"MINE_TOKEN"},
 	}
 	if diff := cmp.Diff(want, lookup(t, c, "mine")); diff != "" {
 		t.Errorf("mine (-want +got):\n%s", diff)
@@ -103,6 +103,19 @@ func TestOverrides(t *testing.T) {
 			func(p provider.Provider) provider.Provider {
 				p.Issuer, p.BaseURL = "http://127.0.0.1:1234", ""
 				p.Endpoints = oauth.Endpoints{Issuer: p.Issuer}
+				p.TokenEnv, p.BaseURLEnv = []string{"QWEN_OAUTH_TOKEN"}, nil
+				return p
+			}},
+		{"an issuer takes back which hosts get the token", "github", `issuer = "https://git.example.com"`, []string{"issuer"},
+			func(p provider.Provider) provider.Provider {
+				p.Issuer, p.BaseURL = "https://git.example.com", ""
+				p.Endpoints = oauth.Endpoints{Issuer: p.Issuer}
+				p.TokenEnv, p.GitHosts, p.DockerHosts = []string{"GITHUB_TOKEN"}, nil, nil
+				return p
+			}},
+		{"no variables and no hosts", "github", "token_env = []\ngit_hosts = []", []string{"token_env", "git_hosts"},
+			func(p provider.Provider) provider.Provider {
+				p.TokenEnv, p.GitHosts = []string{}, []string{}
 				return p
 			}},
 		{"endpoints replace an issuer", "sandbox",
@@ -153,7 +166,7 @@ func TestMistakes(t *testing.T) {
 		want             conffile.Error
 	}{
 		{"unknown key", "mine", own + "scope = 'a'\n", conffile.Error{Line: 3, Column: 1, Key: "scope",
-			Problem: "unknown key; known are base, title, note, issuer, device_authorization_endpoint, authorization_endpoint, token_endpoint, revocation_endpoint, userinfo_endpoint, client_id, client_id_help, client_secret_file, auth_style, redirect_uris, scopes, dialect, resource, poll_interval, keep_alive, share_with, tell_context, base_url, base_url_rule"}},
+			Problem: "unknown key; known are base, title, note, issuer, device_authorization_endpoint, authorization_endpoint, token_endpoint, revocation_endpoint, userinfo_endpoint, client_id, client_id_help, client_secret_file, auth_style, redirect_uris, scopes, dialect, resource, poll_interval, keep_alive, share_with, tell_context, base_url, base_url_rule, token_env, base_url_env, git_hosts, git_username, docker_hosts, docker_username"}},
 		{"wrong type", "mine", "issuer = 3", conffile.Error{Line: 1, Column: 10, Key: "issuer", Problem: "must be a string"}},
 		{"scopes as a string", "mine", own + "scopes = 'a b'", conffile.Error{Line: 3, Column: 10, Key: "scopes", Problem: "must be an array, each element a string"}},
 		{"no TOML", "mine", "issuer: x", conffile.Error{Line: 1, Column: 7, Problem: "*"}},
@@ -190,6 +203,14 @@ func TestMistakes(t *testing.T) {
 		{"keep alive for ever", "mine", own + "keep_alive = '4294967295d'", conffile.Error{Key: "keep_alive", Problem: "must be a whole number and d, h or m, such as 90d, up to 3650d"}},
 		{"keep alive as a number", "mine", own + "keep_alive = 90", conffile.Error{Line: 3, Column: 14, Key: "keep_alive", Problem: "must be a string"}},
 		{"no tool's name", "mine", own + "share_with = 'a b'", conffile.Error{Key: "share_with", Problem: "must be the name of a tool, or none"}},
+		{"variable with a space", "mine", own + "token_env = ['A B']", conffile.Error{Key: "token_env", Problem: `"A B" is no name of a variable: want letters, digits and _, and no digit first`}},
+		{"variable that the loader obeys", "mine", own + "token_env = ['LD_PRELOAD']", conffile.Error{Key: "token_env", Problem: "LD_PRELOAD means something to other programs; choose another variable"}},
+		{"variable twice", "mine", own + "token_env = ['A', 'A']", conffile.Error{Key: "token_env", Problem: "A is there twice"}},
+		{"variable of two uses", "mine", own + "token_env = ['A']\nbase_url_env = ['A']", conffile.Error{Key: "base_url_env", Problem: "A is in token_env already"}},
+		{"wildcard host", "mine", own + "git_hosts = ['*.example.com']", conffile.Error{Key: "git_hosts", Problem: `"*.example.com" is no host: want a name in lower case, or an address, with :port where there is one, and no wildcard`}},
+		{"registry twice", "mine", own + "docker_hosts = ['a.example', 'a.example']", conffile.Error{Key: "docker_hosts", Problem: "a.example is there twice"}},
+		{"user name with a colon", "mine", own + "git_username = 'a:b'", conffile.Error{Key: "git_username", Problem: "must be at most 255 printable ASCII characters without spaces and colons"}},
+		{"user name with a line break", "mine", own + "docker_username = \"a\\nb\"", conffile.Error{Key: "docker_username", Problem: "must be at most 255 printable ASCII characters without spaces and colons"}},
 		{"escape in the title", "mine", own + `title = "\u001b[2J"`, conffile.Error{Key: "title", Problem: "must be at most 400 plain characters on one line"}},
 		{"unknown base", "mine", "base = 'gitlab'", conffile.Error{Key: "base", Problem: `there is no preset "gitlab"`}},
 		{"base of a user's", "mine", "base = 'mine'", conffile.Error{Key: "base", Problem: `there is no preset "mine"`}},

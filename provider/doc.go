@@ -15,9 +15,9 @@
 // the preset, and so does, under a name of its own, a file that names a preset
 // in base. Only the keys it gives override, with one rule beside that: a file
 // that says where the server is (an issuer, or both the device authorization and
-// the token endpoint) replaces all that the preset says about that, endpoints
-// and base_url included. A token must never go to one server by what was
-// written about another.
+// the token endpoint) replaces all that the preset says about that: endpoints,
+// base_url, and which variables and hosts get a token. A token must never go to
+// one server by what was written about another.
 //
 // Files are read again when they change. A file that became wrong does not take
 // its provider away: the last good reading stands, and the mistake is reported

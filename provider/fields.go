@@ -60,6 +60,12 @@ func (p Provider) Fields() []Field {
 		{Key: "tell_context", Value: yes(p.TellContext)},
 		{Key: "base_url", Value: p.BaseURL},
 		{Key: "base_url_rule", Value: string(p.BaseURLRule)},
+		p.shownTokenEnv(),
+		{Key: "base_url_env", Value: strings.Join(p.BaseURLEnv, " ")},
+		{Key: "git_hosts", Value: strings.Join(p.GitHosts, " ")},
+		{Key: "git_username", Value: p.GitUsername},
+		{Key: "docker_hosts", Value: strings.Join(p.DockerHosts, " ")},
+		{Key: "docker_username", Value: p.DockerUsername},
 	} {
 		if f.Value == "" {
 			continue
@@ -114,6 +120,14 @@ func (p Provider) shownShareWith() Field {
 	f := Field{Key: "share_with", Value: p.ShareWith}
 	if f.Value == "" && slices.Contains(p.Overridden, f.Key) {
 		f.Value = noTool
+	}
+	return f
+}
+
+func (p Provider) shownTokenEnv() Field {
+	f := Field{Key: "token_env", Value: strings.Join(p.TokenEnv, " ")}
+	if f.Value == defaultTokenEnv(p.Name) && !slices.Contains(p.Overridden, f.Key) {
+		f.Source = FromDefault
 	}
 	return f
 }

@@ -48,6 +48,8 @@ func TestFieldsAreComplete(t *testing.T) {
 		ClientID: "x", ClientIDHelp: "H", ClientSecretFile: file, AuthStyle: "post",
 		RedirectURIs: []string{link("cb")}, Scopes: []string{"s"}, Dialect: "github",
 		Resource: link("api"), PollInterval: 9, KeepAlive: "36h", ShareWith: "qwen", TellContext: true, BaseURL: link("b"), BaseURLRule: "resource_url",
+		TokenEnv: []string{"T"}, BaseURLEnv: []string{"U"}, GitHosts: []string{"g.example"}, GitUsername: "g",
+		DockerHosts: []string{"d.example:5000"}, DockerUsername: "d",
 	}}); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +64,7 @@ func TestFieldsAreComplete(t *testing.T) {
 	if diff := cmp.Diff(append([]string{"base"}, p.Overridden...), got); diff != "" {
 		t.Errorf("keys (-given +shown):\n%s", diff)
 	}
-	if len(got) != 23 {
-		t.Errorf("got %d keys, want all 23", len(got))
+	if len(got) != 29 {
+		t.Errorf("got %d keys, want all 29", len(got))
 	}
 }

@@ -17,6 +17,7 @@ func FuzzParse(f *testing.F) {
 		"base = 'github'", "[issuer]\na = 1", "issuer = 1979-05-27", "a.b.c = 1", "[[scopes]]\nx=1", "poll_interval = 1e9", "keep_alive = '90d'\nshare_with = 'none'",
 		"issuer = \"\"\"\nhttps://a.example\"\"\"", "\ufeffissuer = 'x'", "issuer = 'http://a'", "client_id = \"\\u0000\"",
 		"token_endpoint='https://a/t'\ndevice_authorization_endpoint='https://a/d'", "auth_style='basic'\nclient_secret_file='/x'",
+		"issuer='https://a.example'\ntoken_env=['A']\nbase_url_env=['B']\ngit_hosts=['a.example:8443']\ndocker_hosts=['[::1]:5000']\ngit_username='x'",
 		string(catalog),
 	} {
 		f.Add("mine", []byte(seed))

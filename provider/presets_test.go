@@ -29,8 +29,11 @@ func TestPresets(t *testing.T) {
 				Authorization:       "https://github.com/login/oauth/authorize",
 				Token:               "https://github.com/login/oauth/access_token",
 			},
-			Dialect: oauth.DialectGitHub,
-			BaseURL: "https://api.github.com",
+			Dialect:  oauth.DialectGitHub,
+			BaseURL:  "https://api.github.com",
+			TokenEnv: []string{"GITHUB_TOKEN", "GH_TOKEN"},
+			GitHosts: []string{"github.com", "gist.github.com"}, GitUsername: "x-access-token",
+			DockerHosts: []string{"ghcr.io"},
 		},
 		{
 			Endpoints: oauth.Endpoints{
@@ -39,7 +42,7 @@ func TestPresets(t *testing.T) {
 			},
 			ClientID: qwenClient, Scopes: qwenScopes, Dialect: oauth.DialectQwen,
 			BaseURL: "https://dashscope.aliyuncs.com/compatible-mode/v1", BaseURLRule: provider.BaseURLResource,
-			ShareWith: "qwen",
+			ShareWith: "qwen", TokenEnv: []string{"OPENAI_API_KEY"}, BaseURLEnv: []string{"OPENAI_BASE_URL"},
 		},
 		{
 			Endpoints: oauth.Endpoints{
@@ -48,12 +51,15 @@ func TestPresets(t *testing.T) {
 			},
 			ClientID: qwenClient, Scopes: qwenScopes, Dialect: oauth.DialectQwen,
 			BaseURLRule: provider.BaseURLResource,
+			// Not those of its base: a key in OPENAI_API_KEY goes to whichever server the variable's reader knows.
+			TokenEnv: []string{"QWEN_OAUTH_STAGING_TOKEN"},
 		},
 		{
 			Issuer:    "http://127.0.0.1:9400",
 			Endpoints: oauth.Endpoints{Issuer: "http://127.0.0.1:9400"},
 			ClientID:  "usher-demo", Scopes: []string{"openid", "profile", "offline_access"},
 			Dialect: oauth.DialectStandard, TellContext: true, BaseURL: "http://127.0.0.1:9400",
+			TokenEnv: []string{"SANDBOX_TOKEN"},
 		},
 	}
 	for i, got := range list {

@@ -69,6 +69,22 @@ type Provider struct {
 	BaseURL string
 	// BaseURLRule says whether the server may name another place than BaseURL.
 	BaseURLRule BaseURLRule
+	// TokenEnv are the variables in which programs look for a token, at least
+	// one unless the user wants none.
+	TokenEnv []string
+	// BaseURLEnv are those in which they look for where API calls go. A program
+	// that gets a token by TokenEnv must get these as well: without them it
+	// would send the token to some other server.
+	BaseURLEnv []string
+	// GitHosts are the hosts, with a port where there is one, that git may send
+	// a token to; to no other.
+	GitHosts []string
+	// GitUsername is the user name that goes with it, or empty.
+	GitUsername string
+	// DockerHosts are the registries that may get a token, and no other.
+	DockerHosts []string
+	// DockerUsername is the user name that goes with it, or empty.
+	DockerUsername string
 }
 
 // provider turns valid settings into the provider called name.
@@ -103,6 +119,15 @@ func (s Settings) provider(name string) Provider {
 		TellContext:      s.TellContext,
 		BaseURL:          s.BaseURL,
 		BaseURLRule:      BaseURLRule(s.BaseURLRule),
+		TokenEnv:         slices.Clone(s.TokenEnv),
+		BaseURLEnv:       slices.Clone(s.BaseURLEnv),
+		GitHosts:         slices.Clone(s.GitHosts),
+		GitUsername:      s.GitUsername,
+		DockerHosts:      slices.Clone(s.DockerHosts),
+		DockerUsername:   s.DockerUsername,
+	}
+	if p.TokenEnv == nil {
+		p.TokenEnv = []string{defaultTokenEnv(name)}
 	}
 	if p.Title == "" {
 		p.Title = name
@@ -115,9 +140,11 @@ func (s Settings) provider(name string) Provider {
 
 // clone is p with slices of its own.
 func (p Provider) clone() Provider {
-	p.Overridden = slices.Clone(p.Overridden)
-	p.Scopes = slices.Clone(p.Scopes)
-	p.RedirectURIs = slices.Clone(p.RedirectURIs)
+	for _, list := range []*[]string{
+		&p.Overridden, &p.Scopes, &p.RedirectURIs, &p.TokenEnv, &p.BaseURLEnv, &p.GitHosts, &p.DockerHosts,
+	} {
+		*list = slices.Clone(*list)
+	}
 	return p
 }
 

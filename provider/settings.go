@@ -74,6 +74,22 @@ type Settings struct {
 	BaseURL string `toml:"base_url,omitempty"`
 	// BaseURLRule is empty or resource_url, see [BaseURLRule].
 	BaseURLRule string `toml:"base_url_rule,omitempty"`
+	// TokenEnv are the variables in which programs look for a token of this
+	// provider. Without them it is NAME_TOKEN, from the provider's name.
+	TokenEnv []string `toml:"token_env,omitempty"`
+	// BaseURLEnv are the variables in which such programs look for where API
+	// calls go. Where they are given, no program gets a token without them.
+	BaseURLEnv []string `toml:"base_url_env,omitempty"`
+	// GitHosts are where git may send a token of this provider: host or
+	// host:port, as in the address of a repository. They are compared exactly.
+	GitHosts []string `toml:"git_hosts,omitempty"`
+	// GitUsername is the user name that goes with it.
+	GitUsername string `toml:"git_username,omitempty"`
+	// DockerHosts are the registries that may get a token of this provider, as
+	// GitHosts.
+	DockerHosts []string `toml:"docker_hosts,omitempty"`
+	// DockerUsername is the user name that goes with it.
+	DockerUsername string `toml:"docker_username,omitempty"`
 }
 
 // over returns base with everything that s gives laid over it, and the keys
@@ -84,12 +100,17 @@ func (s Settings) over(base Settings) (merged Settings, given []string) {
 		base.DeviceAuthorizationEndpoint, base.AuthorizationEndpoint, base.TokenEndpoint = "", "", ""
 		base.RevocationEndpoint, base.UserinfoEndpoint = "", ""
 		base.KeepAlive = ""
+		// Programs that look into these variables know where their server is.
+		base.TokenEnv, base.BaseURLEnv = nil, nil
+		base.GitHosts, base.DockerHosts = nil, nil
 	}
 	merged = base
 	merged.Base = ""
-	merged.Scopes, merged.RedirectURIs = slices.Clone(base.Scopes), slices.Clone(base.RedirectURIs)
 	from, to := reflect.ValueOf(s), reflect.ValueOf(&merged).Elem()
 	for i := range from.NumField() {
+		if list, ok := to.Field(i).Interface().([]string); ok {
+			to.Field(i).Set(reflect.ValueOf(slices.Clone(list))) // base keeps its own
+		}
 		if from.Field(i).IsZero() {
 			continue
 		}

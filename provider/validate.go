@@ -27,8 +27,8 @@ type keyError struct {
 
 func (e keyError) Error() string { return e.key + ": " + e.err.Error() }
 
-// validate reports the first setting, in the order of the fields, that cannot
-// be used, as a [keyError]; nil if all can. What is merely missing for a login
+// validate reports the first setting that cannot be used, as a [keyError]; nil
+// if all can. What is merely missing for a login
 // is the business of [Provider.Check].
 func (s Settings) validate() error {
 	for _, c := range []struct {
@@ -54,6 +54,8 @@ func (s Settings) validate() error {
 		{"share_with", s.ShareWith, checkShareWith},
 		{"base_url", s.BaseURL, checkURL},
 		{"base_url_rule", s.BaseURLRule, checkBaseURLRule},
+		{"git_username", s.GitUsername, checkUsername},
+		{"docker_username", s.DockerUsername, checkUsername},
 	} {
 		if c.value == "" {
 			continue
@@ -62,11 +64,20 @@ func (s Settings) validate() error {
 			return keyError{c.key, err}
 		}
 	}
-	if err := checkRedirectURIs(s.RedirectURIs); err != nil {
-		return keyError{"redirect_uris", err}
-	}
-	if err := checkScopes(s.Scopes); err != nil {
-		return keyError{"scopes", err}
+	for _, c := range []struct {
+		key string
+		err error
+	}{
+		{"redirect_uris", checkRedirectURIs(s.RedirectURIs)},
+		{"scopes", checkScopes(s.Scopes)},
+		{"token_env", checkVariables(s.TokenEnv)},
+		{"base_url_env", s.checkBaseURLEnv()},
+		{"git_hosts", CheckHosts(s.GitHosts)},
+		{"docker_hosts", CheckHosts(s.DockerHosts)},
+	} {
+		if c.err != nil {
+			return keyError{c.key, c.err}
+		}
 	}
 	if s.PollInterval < 0 || s.PollInterval > maxPollInterval {
 		return keyError{"poll_interval", fmt.Errorf("must be 1 to %d seconds", maxPollInterval)}

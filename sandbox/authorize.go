@@ -24,6 +24,7 @@ type authorizationRequest struct {
 	redirect string
 	state    string
 	scopes   []string
+	started  *startContext
 }
 
 // authorize is the authorization endpoint (RFC 6749 section 4.1.1), with PKCE
@@ -81,6 +82,9 @@ func (s *Server) checkAuthorization(c *call) (req authorizationRequest, refused 
 	var ok bool
 	if req.scopes, ok = s.scopesOf(client, c.get("scope")); !ok {
 		return back(errInvalidScope, "the scope is malformed or not for this client")
+	}
+	if req.started, ok = parseContext(c.get("usher_context")); !ok {
+		return back(errInvalidRequest, "usher_context is malformed")
 	}
 	return req, nil
 }

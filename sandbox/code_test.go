@@ -122,6 +122,7 @@ func TestAuthorizationErrorsGoBack(t *testing.T) {
 		{sandbox.ApproveAuto, []string{"code_challenge_method", "plain"}, "invalid_request"},
 		{sandbox.ApproveAuto, []string{"response_type", "token"}, "unsupported_response_type"},
 		{sandbox.ApproveAuto, []string{"scope", `"`}, "invalid_scope"},
+		{sandbox.ApproveAuto, []string{"usher_context", "{"}, "invalid_request"},
 		{sandbox.ApproveDeny, nil, "access_denied"},
 	} {
 		g := newRig(t, sandbox.Config{Approve: tt.mode})
@@ -129,6 +130,38 @@ func TestAuthorizationErrorsGoBack(t *testing.T) {
 		if q.Get("error") != tt.want || q.Get("iss") != issuer || q.Get("state") != "st&te" || q.Has("code") {
 			t.Errorf("%v: redirect query = %v, want %s", tt.pairs, q, tt.want)
 		}
+	}
+}
+
+// The fault plan changes what a redirect brings along.
+func TestFaultsOfAnAuthorizationResponse(t *testing.T) {
+	for do, want := range map[string]func(url.Values) bool{
+		`{"set": {"iss": "https://evil.example"}}`:                    func(q url.Values) bool { return q.Get("iss") == "https://evil.example" && q.Has("code") },
+		`{"remove": ["iss"]}`:                                         func(q url.Values) bool { return !q.Has("iss") && q.Has("code") },
+		`{"set": {"code": "ac_replayed"}}`:                            func(q url.Values) bool { return q.Get("code") == "ac_replayed" && q.Get("iss") == issuer },
+		`{"set": {"error": "server_error"}, "remove": ["code", "x"]}`: func(q url.Values) bool { return q.Get("error") == "server_error" && !q.Has("code") },
+		`{"set": {"state": 7}}`:                                       func(q url.Values) bool { return q.Get("state") == "7" && q.Get("keep") == "1" },
+	} {
+		g := newRig(t, sandbox.Config{Approve: sandbox.ApproveAuto})
+		g.plan(`[{"endpoint": "authorize", "do": ` + do + `}]`)
+		if q := g.authorized(authorizeForm()); !want(q) {
+			t.Errorf("%s: redirect query = %v", do, q)
+		}
+	}
+}
+
+func TestWithoutDeviceGrant(t *testing.T) {
+	g := newRig(t, sandbox.Config{Approve: sandbox.ApproveAuto, WithoutDevice: true})
+	metadata := g.get(g.URL("/.well-known/oauth-authorization-server"))
+	if strings.Contains(metadata.Body, "device") {
+		t.Errorf("metadata: %s", metadata.Body)
+	}
+	if a := g.post(g.DeviceURL(), form("client_id", "cli")); a.Status != 404 {
+		t.Errorf("device authorization endpoint: %d", a.Status)
+	}
+	wantError(t, g.post(g.TokenURL(), form("grant_type", deviceURN, "client_id", "cli", "device_code", "x")), 400, "unsupported_grant_type")
+	if a := g.exchange(g.authorized(authorizeForm()).Get("code")); a.Status != 200 {
+		t.Errorf("exchange: %d %s", a.Status, a.Body)
 	}
 }
 

@@ -68,6 +68,8 @@ type Config struct {
 	// with the same tokens, as some servers do for a client that has lost the
 	// answer. 0: a device code is good once.
 	CodeGrace time.Duration
+	// WithoutDevice leaves the device grant out, as many servers do.
+	WithoutDevice bool
 	// Rotation is what a refresh does to the refresh token. Empty:
 	// RotationStrict.
 	Rotation Rotation

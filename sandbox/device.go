@@ -42,8 +42,8 @@ type device struct {
 }
 
 // startContext is what a client may tell about where a login was started, in
-// the parameter usher_context of its device authorization request, so that the
-// page can show it. It is the client's word only, and the page says so.
+// the parameter usher_context of its authorization request, by either grant, so
+// that the page can show it. It is the client's word only, and the page says so.
 type startContext struct {
 	Host    string `json:"host"`
 	User    string `json:"user"`

@@ -70,7 +70,8 @@ type Action struct {
 	Deny bool `json:"deny,omitempty"`
 
 	// Set replaces or adds members of the JSON object answered, null
-	// included; Remove takes members out.
+	// included; Remove takes members out. Of a redirect they do so with its
+	// parameters: iss, code, error and the like.
 	Set    map[string]json.RawMessage `json:"set,omitempty"`
 	Remove []string                   `json:"remove,omitempty"`
 	// ContentType and Headers replace headers of the answer; Headers takes a

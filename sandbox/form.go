@@ -20,7 +20,7 @@ const sessionCookie = "sandbox_session"
 
 // authorizeParameters are what the consent form carries through.
 var authorizeParameters = []string{"response_type", "client_id", "redirect_uri", "scope", "state",
-	"code_challenge", "code_challenge_method", "nonce"}
+	"code_challenge", "code_challenge_method", "nonce", "usher_context"}
 
 func purposeDevice(userCode string) string { return "device\x00" + canonicalUserCode(userCode) }
 

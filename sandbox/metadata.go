@@ -13,7 +13,7 @@ type metadata struct {
 	Issuer                string   `json:"issuer"`
 	Authorization         string   `json:"authorization_endpoint"`
 	Token                 string   `json:"token_endpoint"`
-	DeviceAuthorization   string   `json:"device_authorization_endpoint"`
+	DeviceAuthorization   string   `json:"device_authorization_endpoint,omitempty"`
 	Revocation            string   `json:"revocation_endpoint"`
 	Userinfo              string   `json:"userinfo_endpoint"`
 	JWKS                  string   `json:"jwks_uri"`
@@ -32,7 +32,7 @@ type metadata struct {
 // discovery answers both well-known paths with the same document.
 func (s *Server) discovery(*call) answer {
 	authMethods := []string{"none", "client_secret_post", "client_secret_basic"}
-	return jsonAnswer(http.StatusOK, metadata{
+	m := metadata{
 		Issuer:                s.Issuer(),
 		Authorization:         s.URL("/authorize"),
 		Token:                 s.TokenURL(),
@@ -50,5 +50,9 @@ func (s *Server) discovery(*call) answer {
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgorithms:     []string{"ES256"},
 		TellsIssuer:           true,
-	})
+	}
+	if s.cfg.WithoutDevice {
+		m.DeviceAuthorization, m.GrantTypes = "", []string{grantAuthorizationCode, grantRefreshToken}
+	}
+	return jsonAnswer(http.StatusOK, m)
 }

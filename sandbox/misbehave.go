@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -22,8 +23,8 @@ func (s *Server) misbehave(c *call, do *Action) answer {
 		return answer{outcome: outcomeNotProcessed, hangUp: true}
 	}
 	a := s.replaced(c, do)
-	if a.body != nil && (len(do.Set) > 0 || len(do.Remove) > 0) {
-		a.body = edited(a.body, do)
+	if len(do.Set) > 0 || len(do.Remove) > 0 {
+		a = edited(a, do)
 	}
 	if !pause(ctx, milliseconds(do.AnswerDelayMS)) || do.Drop == "after" {
 		return answer{outcome: a.outcome, early: a.early, reuse: a.reuse, hangUp: true}
@@ -101,17 +102,42 @@ func (s *Server) denyCode(code string) {
 	}
 }
 
-// edited changes members of a JSON object; any other body stays as it is.
-func edited(body []byte, do *Action) []byte {
+// edited changes the members of an answer: those of a JSON object, or the
+// parameters of a redirect. Any other answer stays as it is.
+func edited(a answer, do *Action) answer {
+	if location := a.header.Get("Location"); location != "" {
+		return a.with("Location", editedURL(location, do))
+	}
 	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) != nil || object == nil {
-		return body
+	if json.Unmarshal(a.body, &object) != nil || object == nil {
+		return a
 	}
 	maps.Copy(object, do.Set)
 	for _, name := range do.Remove {
 		delete(object, name)
 	}
-	return mustJSON(object)
+	a.body = mustJSON(object)
+	return a
+}
+
+func editedURL(location string, do *Action) string {
+	u, err := url.Parse(location)
+	if err != nil {
+		return location
+	}
+	query := u.Query()
+	for name, raw := range do.Set {
+		var text string
+		if json.Unmarshal(raw, &text) != nil {
+			text = string(raw)
+		}
+		query.Set(name, text)
+	}
+	for _, name := range do.Remove {
+		query.Del(name)
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 // deliver sends an answer the way the fault wants it sent.

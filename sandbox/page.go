@@ -77,7 +77,7 @@ func (s *Server) consentPage(c *call, req authorizationRequest) answer {
 	token := s.formToken(c, purposeAuthorize(c.form))
 	view := decideView{
 		Client: req.client.ID, Scopes: scopeViews(req.scopes), Action: s.path("/authorize"), Return: req.redirect,
-		Hidden: []field{{"csrf", token}},
+		Started: req.started, Hidden: []field{{"csrf", token}},
 	}
 	for _, name := range authorizeParameters {
 		if c.form.Has(name) {

@@ -133,9 +133,14 @@ func mergeForms(a, b url.Values) url.Values {
 func TestConsentPage(t *testing.T) {
 	for decided, want := range map[string]string{"approve": "", "deny": "access_denied"} {
 		g := newBrowser(t, sandbox.Config{})
-		page := g.get(g.URL("/authorize") + "?" + authorizeForm().Encode())
-		if page.Status != 200 || !strings.Contains(page.Body, html.EscapeString(redirect)) {
+		page := g.get(g.URL("/authorize") + "?" + authorizeForm("usher_context", `{"host":"box-7","user":"ada","started":"2026-11-22T10:00:00Z"}`).Encode())
+		if page.Status != 200 {
 			t.Fatalf("consent page: %d %s", page.Status, page.Body)
+		}
+		for _, text := range []string{html.EscapeString(redirect), "box-7", "ada", "2026-11-22T10:00:00Z", "<bdi>cli<", "openid", "Did you start this login yourself, just now?"} {
+			if !strings.Contains(page.Body, text) {
+				t.Errorf("consent page does not show %q", text)
+			}
 		}
 		if csp := page.Header.Get("Content-Security-Policy"); !strings.HasSuffix(csp, "form-action 'self' http:") {
 			t.Errorf("Content-Security-Policy = %q", csp)

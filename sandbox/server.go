@@ -123,7 +123,7 @@ type route struct {
 func (s *Server) routeTable() map[string]route {
 	get, post, both := []string{"GET", "HEAD"}, []string{"POST"}, []string{"GET", "HEAD", "POST"}
 	page := route{endpointPage, both, true, s.page}
-	return map[string]route{
+	routes := map[string]route{
 		wellKnownOAuth:       {endpointDiscovery, get, false, s.discovery},
 		wellKnownOpenID:      {endpointDiscovery, get, false, s.discovery},
 		"/jwks":              {endpointJWKS, get, false, s.jwks},
@@ -136,6 +136,10 @@ func (s *Server) routeTable() map[string]route {
 		"/device":            page,
 		s.dialect.pagePath:   page,
 	}
+	if s.cfg.WithoutDevice {
+		delete(routes, s.dialect.devicePath)
+	}
+	return routes
 }
 
 // ServeHTTP implements http.Handler.

@@ -44,6 +44,9 @@ func (s *Server) token(c *call) answer {
 	if refused != nil {
 		return *refused
 	}
+	if c.endpoint == endpointTokenDevice && s.cfg.WithoutDevice {
+		return s.refuse(c, errUnsupportedGrant, "")
+	}
 	switch c.endpoint {
 	case endpointTokenDevice:
 		return s.redeemDevice(c, client)

@@ -22,6 +22,8 @@ type Token struct {
 	Scopes []string
 	// ResourceURL is where API calls go, if the provider said so.
 	ResourceURL string
+	// Binding is the credential's: which server the token is of.
+	Binding credential.Binding
 	// Short: less life is left than was asked for, because no token has more
 	// or no better one could be had.
 	Short bool

@@ -53,6 +53,7 @@ func tokenOf(c credential.Credential) Token {
 		ExpiresAt:   c.ExpiresAt(),
 		Scopes:      c.Scopes,
 		ResourceURL: c.ResourceURL,
+		Binding:     c.Binding,
 		Generation:  c.Generation,
 	}
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes the machine ready for `make test`: a C compiler for the race detector,
 # strace for the tests that watch system calls, curl for the commands of the
-# documents, and the npm packages of e2e/ by their lock files, among them a
-# Node.js 22 where the machine's own is older.
+# documents, git, kubectl and skopeo, which ask usher for tokens, and the npm
+# packages of e2e/ by their lock files, among them a Node.js 22 where the
+# machine's own is older.
 #
 # As root it installs what is missing with apt-get. Otherwise it names what is
 # missing, with the command that installs it, and fails.
@@ -20,6 +21,9 @@ missing_packages() {
 	has_compiler || echo gcc libc6-dev
 	command -v strace >/dev/null || echo strace
 	command -v curl >/dev/null || echo curl
+	command -v git >/dev/null || echo git
+	command -v kubectl >/dev/null || echo kubernetes-client
+	command -v skopeo >/dev/null || echo skopeo
 	command -v node >/dev/null || echo nodejs
 	command -v npm >/dev/null || echo npm
 }
@@ -38,6 +42,7 @@ install_packages() {
 		# shellcheck disable=SC2086 # one word per package
 		apt-get update -qq >&2 &&
 			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+		echo "setup: took $SECONDS s" >&2
 		missing=$(missing_packages | xargs)
 		[ -n "$missing" ] || return 0
 	fi

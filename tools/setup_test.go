@@ -44,9 +44,9 @@ func newMachine(t *testing.T) *machine {
 			t.Fatal(err)
 		}
 	}
-	m.stub("gcc", "exit 0")
-	m.stub("strace", "exit 0")
-	m.stub("curl", "exit 0")
+	for _, name := range []string{"gcc", "strace", "curl", "git", "kubectl", "skopeo"} {
+		m.stub(name, "exit 0")
+	}
 	m.stub("node", "exit 0") // as it says of itself: new enough
 	m.stub("npm", `echo "npm $*" >>"$LOG"; echo "${PWD##*/}: ${*:6}" >>"$LOG.installed"; mkdir -p node_modules/.bin; case "$*" in *--omit=optional*) ;; *) ln -sf "$(command -v bash)" node_modules/.bin/node ;; esac`)
 	m.stub("id", "echo 1000")
@@ -94,14 +94,16 @@ func (m *machine) installed() string {
 
 func TestSetupNamesWhatIsMissing(t *testing.T) {
 	m := newMachine(t)
-	m.remove("strace")
+	for _, name := range []string{"strace", "git", "kubectl", "skopeo"} {
+		m.remove(name)
+	}
 	m.stub("gcc", "exit 1")
 	m.stub("apt-get", `echo "apt-get $*" >>"$LOG"`)
 	stderr, calls, err := m.setup()
 	if err == nil {
 		t.Error("setup succeeded without strace and a compiler")
 	}
-	want := "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev strace\n"
+	want := "sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc libc6-dev strace git kubernetes-client skopeo\n"
 	if !strings.Contains(stderr, want) {
 		t.Errorf("stderr lacks %q:\n%s", want, stderr)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 func main() {
-	os.Exit(cli.Main(context.Background(), os.Args[1:], cli.Stdio{
+	os.Exit(cli.Main(context.Background(), cli.Arguments(os.Args), cli.Stdio{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv,
 	}))
 }

@@ -34,6 +34,7 @@ type app struct {
 	out    *term.Screen
 	err    *term.Screen
 	getenv func(string) string
+	args   []string // the command line, without the program's name
 	debug  bool
 }
 
@@ -51,6 +52,7 @@ func Main(ctx context.Context, args []string, stdio Stdio) int {
 		out:    term.New(stdio.Out, stdio.Getenv),
 		err:    term.New(stdio.Err, stdio.Getenv),
 		getenv: stdio.Getenv,
+		args:   args,
 		debug:  stdio.Getenv("USHER_DEBUG") == "1",
 	}
 	ctx, stop := untilSignal(ctx, interrupts...)

@@ -25,6 +25,8 @@ const daemonPatience = 2 * time.Second
 type session struct {
 	app  *app
 	dirs config.Dirs
+	// abandoned: all that may be under way is a login that nobody wants any more.
+	abandoned bool
 
 	mu    sync.Mutex
 	now   service // who answers
@@ -213,4 +215,11 @@ func (s *session) Logout(ctx context.Context, r api.LogoutRequest) (api.Logout, 
 
 func (s *session) CompleteLogin(ctx context.Context, id string, r api.CompleteLogin) (api.Login, error) {
 	return ask(ctx, s, func(svc service) (api.Login, error) { return svc.CompleteLogin(ctx, id, r) })
+}
+
+// inProcess reports whether this process answers, and no daemon.
+func (s *session) inProcess() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.local != nil
 }

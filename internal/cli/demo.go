@@ -69,7 +69,7 @@ type demo struct {
 	opts demoOptions
 
 	home            string // thrown away
-	sandbox, daemon *child
+	sandbox, daemon *demoChild
 	authority       authority
 	client          *usher.Client
 	events          *eventLog
@@ -208,7 +208,8 @@ func (d *demo) startLogin(ctx context.Context) error {
 		return err
 	}
 	p.Note = "" // it tells how to start a sandbox, and this one runs
-	d.view = d.app.loginView(l, p, loginOptions{qr: d.opts.qr, plain: true})
+	// What the demo tells stays, and so does the login within it.
+	d.view = &linesView{app: d.app, o: loginOptions{qr: d.opts.qr, noBrowser: true}, page: loginPage{provider: p}}
 	d.view.begin(l)
 	return nil
 }

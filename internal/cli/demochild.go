@@ -17,10 +17,10 @@ import (
 	"github.com/usherauth/usher/internal/safetext"
 )
 
-// child is a program that the demo has started: this one again, with other
+// demoChild is a program that the demo has started: this one again, with other
 // arguments. It ends when the pipe to its standard input closes, which the
 // system does when the demo ends, however that came about.
-type child struct {
+type demoChild struct {
 	name  string
 	cmd   *exec.Cmd
 	alive io.Closer
@@ -32,12 +32,12 @@ const childPatience = 10 * time.Second
 
 // startChild starts this program with args and reads the first line of its
 // standard output, JSON, into first.
-func (d *demo) startChild(ctx context.Context, first any, args ...string) (*child, error) {
+func (d *demo) startChild(ctx context.Context, first any, args ...string) (*demoChild, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("finding this program: %w", err)
 	}
-	c := &child{name: args[0], cmd: exec.Command(self, append(args, "--until-eof")...), said: &tail{}}
+	c := &demoChild{name: args[0], cmd: exec.Command(self, append(args, "--until-eof")...), said: &tail{}}
 	c.cmd.Env = d.childEnviron()
 	c.cmd.Stderr = c.said
 	if d.app.debug {
@@ -75,7 +75,7 @@ func (d *demo) startChild(ctx context.Context, first any, args ...string) (*chil
 }
 
 // end ends the child, which nobody needs any more.
-func (c *child) end() error {
+func (c *demoChild) end() error {
 	_ = c.alive.Close() // closing it twice is harmless
 	kill := time.AfterFunc(childPatience, func() { _ = c.cmd.Process.Kill() })
 	defer kill.Stop()
@@ -91,7 +91,7 @@ func (d *demo) cleanUp() error {
 	if d.events != nil {
 		d.events.stop()
 	}
-	for _, c := range []*child{d.daemon, d.sandbox} {
+	for _, c := range []*demoChild{d.daemon, d.sandbox} {
 		if c != nil {
 			errs = append(errs, c.end())
 		}

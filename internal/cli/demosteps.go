@@ -137,7 +137,8 @@ func (d *demo) logout(ctx context.Context) error {
 		return err
 	}
 	if done.Revocation != api.RevocationRevoked {
-		e := api.Errorf(api.CodeRevocationLost, "the tokens were not revoked: %s", done.Revocation)
+		e := api.Errorf(api.CodeRevocationLost, "the tokens were not revoked: %s", done.Revocation).
+			WithHint("run: usher demo")
 		if done.Error != nil {
 			e.Code, e.Message = done.Error.Code, done.Error.Hint
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,11 +18,20 @@ func usagef(format string, args ...any) *api.Error {
 	return api.Errorf(api.CodeInvalidRequest, format, args...)
 }
 
+// invalidKey is the error for what is no key.
+func invalidKey(err error) *api.Error {
+	return api.Errorf(api.CodeInvalidKey, "%w", err).
+		WithHint("a key is provider or provider/account, such as github or github/work")
+}
+
 // report tells err on standard error and returns the exit code. cmd is the
 // command that failed.
 func (a *app) report(cmd *cobra.Command, err error) int {
 	if err == nil {
 		return api.ExitOK
+	}
+	if code, ok := errors.AsType[exitCode](err); ok {
+		return int(code)
 	}
 	var ran runError
 	if !errors.As(err, &ran) {
@@ -32,14 +42,30 @@ func (a *app) report(cmd *cobra.Command, err error) int {
 			hint = "did you mean " + strings.Join(s, " or ") + "?\n" + hint
 		}
 		a.sayError(usagef("%s", what).WithHint("%s", hint))
-		return api.ExitUsage
+		return exitOf(err, api.ExitUsage)
 	}
 	e := asError(ran.error)
 	if e.Code == api.CodeInvalidRequest && e.Hint == "" {
 		_ = e.WithHint("see: %s --help", cmd.CommandPath())
 	}
 	a.sayError(e)
-	return e.Code.Exit()
+	return exitOf(err, e.Code.Exit())
+}
+
+// codedError is an error with an exit code that is not that of its [api.Code].
+type codedError struct {
+	error
+	exit int
+}
+
+func (e codedError) Unwrap() error { return e.error }
+
+// exitOf is the exit code that err has of its own, or else the usual one.
+func exitOf(err error, usual int) int {
+	if own, ok := errors.AsType[codedError](err); ok {
+		return own.exit
+	}
+	return usual
 }
 
 // sayError writes e: what happened, and what to do next on lines of its own.
@@ -58,6 +84,11 @@ func (a *app) sayError(e *api.Error) {
 		}
 	}
 }
+
+// exitCode is an error of which all has been said: it is only the exit code.
+type exitCode int
+
+func (c exitCode) Error() string { return "exit code " + strconv.Itoa(int(c)) }
 
 // runError is an error of a command that was understood and ran.
 type runError struct{ error }

@@ -75,7 +75,7 @@ func TestEndsOfLogin(t *testing.T) {
 		if e.Code.Exit() != c.exit || e.Hint != "run: usher login x/y" {
 			t.Errorf("%s, %s: exit %d, hint %q", c.status, c.code, e.Code.Exit(), e.Hint)
 		}
-		told := c.status == api.LoginDenied || c.status == api.LoginExpired || c.code == ""
+		told := c.status != api.LoginFailed || c.code == ""
 		if strings.HasSuffix(e.Message, ": because") == told {
 			t.Errorf("%s, %s: message %q, is the reason told without: %t", c.status, c.code, e.Message, told)
 		}

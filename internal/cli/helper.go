@@ -3,17 +3,91 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/usherauth/usher/api"
 )
 
-const helperHelp = `TO BE WRITTEN
+const helperHelp = `Answer other tools when they ask for a login. They run this, people do not:
+usher setup writes it into their configuration.
 
-usage: usher helper
+usage: usher helper git [KEY] [--host HOST]... get|store|erase
+       usher helper docker get|store|erase|list
+       usher helper kubectl KEY
+
+A token goes to the servers of its provider and to no other: those that
+git_hosts and docker_hosts of the provider name, compared exactly.
+
+Under the names git-credential-usher and docker-credential-usher, as links, the
+program is usher helper git and usher helper docker.
 `
 
 func (a *app) helperCommand() *cobra.Command {
-	return a.command(&cobra.Command{Use: "helper", Long: helperHelp, Args: arguments()}, func(context.Context, []string) error {
-		return errors.New("not built yet")
+	cmd := &cobra.Command{
+		Use: "helper TOOL", Short: "answer git, docker and kubectl", Long: helperHelp,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return errors.New("unknown tool " + show(args[0]))
+			}
+			return nil
+		},
+	}
+	a.command(cmd, func(context.Context, []string) error {
+		return usagef("for which tool? git, docker or kubectl")
 	})
+	cmd.AddCommand(a.helperGitCommand(), a.helperDockerCommand(), a.helperKubectlCommand())
+	return cmd
+}
+
+// calledAs are the names under which tools look for a helper on the PATH.
+var calledAs = [...]struct{ name, tool string }{
+	{"git-credential-usher", "git"},
+	{"docker-credential-usher", "docker"},
+}
+
+// Arguments are the arguments of the command line whose program was called by
+// the name argv[0]: those behind it, for all names but the ones under which
+// tools look for their helpers.
+func Arguments(argv []string) []string {
+	if len(argv) == 0 {
+		return nil
+	}
+	name := strings.TrimSuffix(filepath.Base(argv[0]), ".exe")
+	for _, as := range calledAs {
+		if name == as.name {
+			return append([]string{"helper", as.tool}, argv[1:]...)
+		}
+	}
+	return argv[1:]
+}
+
+// readQuestion reads what a tool asks on standard input. A read that was given
+// up goes on until the process ends.
+func readQuestion[T any](ctx context.Context, in io.Reader, parse func(io.Reader) (T, error)) (T, error) {
+	type question struct {
+		of  T
+		err error
+	}
+	asked := make(chan question, 1)
+	go func() {
+		of, err := parse(in)
+		asked <- question{of, err}
+	}()
+	select {
+	case q := <-asked:
+		if q.err != nil {
+			return q.of, usagef("the question on standard input is refused: %w", q.err)
+		}
+		return q.of, nil
+	case <-ctx.Done():
+		var none T
+		if context.Cause(ctx) == context.DeadlineExceeded {
+			return none, api.Errorf(api.CodeTimeout, "no question came on standard input within %s", tokenPatience)
+		}
+		return none, ctx.Err()
+	}
 }

@@ -27,6 +27,7 @@ and both see what the other did. From any other file they are not, and that copy
 must not be used any more, since a refresh token can be spent only once.
 
   --key KEY       the credential to make (default qwen-oauth)
+  --account A     its account, for KEY without one
   --share-with T  share what comes from another file with a tool, qwen, in whose
                   own file it then takes the place of what is there
   --no-share      do not share it (only for another file than the tool's own)
@@ -44,6 +45,7 @@ type importOptions struct {
 	tool      string
 	file      string // empty: the tool's own
 	key       string
+	account   string
 	shareWith string
 	noShare   bool
 	move      bool
@@ -79,6 +81,7 @@ func (a *app) importCommand() *cobra.Command {
 	})
 	f := cmd.Flags()
 	f.StringVar(&o.key, "key", "qwen-oauth", "the credential to make")
+	f.StringVar(&o.account, "account", "", "its account")
 	sharingFlags(cmd, &o.shareWith, &o.noShare)
 	f.BoolVar(&o.move, "move", false, "remove the file when it is imported")
 	f.BoolVar(&o.force, "force", false, "replace a credential that works")
@@ -91,6 +94,10 @@ func (a *app) runImport(ctx context.Context, o importOptions) error {
 		return usagef("cannot import from %q; known are: %s", o.tool, share.Qwen)
 	}
 	if err := checkSharing(&o.shareWith, o.noShare); err != nil {
+		return err
+	}
+	var err error
+	if o.key, err = a.resolveKey(o.key, o.account); err != nil {
 		return err
 	}
 	from, err := a.findImport(&o)

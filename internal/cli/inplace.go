@@ -97,3 +97,34 @@ func (a *app) canStartOver(o loginOptions, err error) bool {
 	}
 	return !o.quiet && !o.json && o.timeout == 0 && a.canAsk()
 }
+
+// startOver asks whether to begin again after a login that ended with e. Where
+// single keys can be read, it takes one.
+func (a *app) startOver(ctx context.Context, e *api.Error) (bool, error) {
+	if e.Code == api.CodeExpired {
+		asking, cancel := context.WithTimeout(ctx, askPatience)
+		defer cancel()
+		if keyboard, err := a.err.Keys(asking, a.in); err == nil {
+			defer keyboard.Close()
+			return a.pressEnter(keyboard, "The code has run out. Press Enter for a fresh one, Esc to leave."), ctx.Err()
+		}
+	}
+	return a.agree(ctx, e.Message+". Start over?")
+}
+
+// pressEnter shows question, and reports whether the person presses Enter before
+// they press Esc, or keys are not read any more.
+func (a *app) pressEnter(keyboard *term.Keyboard, question string) bool {
+	block := a.err.NewBlock()
+	defer block.Erase()
+	block.Set(strings.Split(term.Wrap(question, a.err.Columns()), "\n"))
+	for key := range keyboard.Events() {
+		switch key.Rune {
+		case term.KeyEnter:
+			return true
+		case term.KeyEsc, term.KeyEOF:
+			return false
+		}
+	}
+	return false
+}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -31,7 +32,7 @@ func TestTokenLogsInInPlace(t *testing.T) {
 				t.Errorf("exit %d, stdout %q", code, out)
 			}
 			s.awaits("Logged in to here")
-			if shown := s.screen(); strings.Contains(shown, "[Y/n]") || strings.Contains(shown, "needs a login") || !strings.HasPrefix(shown, "Log in to") {
+			if shown := s.screen(); strings.Contains(shown, "[Y/n]") || strings.Contains(shown, "needs a login") || !strings.HasPrefix(shown, "Logged in to here") {
 				t.Errorf("%d columns: what was asked is still there:\n%s", columns, shown)
 			}
 			if out := i.must("token", "here"); !strings.HasPrefix(out, "at_") {
@@ -230,23 +231,35 @@ func (s *seat) all() (code int, out, said string) {
 
 // A login that came to nothing begins again if the person wants it to.
 func TestLoginStartsOver(t *testing.T) {
-	for question, cfg := range map[string]sandbox.Config{
-		"the login for here expired before it was approved. Start over? [Y/n]": {CodeLifetime: 2 * time.Second},
-		"answer was lost and its code is spent; log in again. Start over? [Y/n]": {Faults: sandbox.Faults{{Endpoint: "token.device", Calls: []int{1}, Do: sandbox.Action{Drop: "after"}}},
-			Approve: sandbox.ApproveAuto, AutoAfterPolls: -1},
+	const lost = "answer was lost and its code is spent; log in again. Start over? [Y/n]"
+	lostAnswer := sandbox.Faults{{Endpoint: "token.device", Calls: []int{1}, Do: sandbox.Action{Drop: "after"}}}
+	// The first code runs out soon, the second one does not.
+	soon := sandbox.Faults{{Endpoint: "device", Calls: []int{1}, Do: sandbox.Action{Set: map[string]json.RawMessage{"expires_in": json.RawMessage("1")}}}}
+	for name, tt := range map[string]struct {
+		cfg      sandbox.Config
+		args     []string
+		question string
+		answer   string
+	}{
+		"expired":           {sandbox.Config{Faults: soon}, nil, codeHasRunOut, "\r"},
+		"expired and plain": {sandbox.Config{Faults: soon}, []string{"--plain"}, "the login for here expired before it was approved. Start over? [Y/n]", "y\n"},
+		"lost":              {sandbox.Config{Faults: lostAnswer, Approve: sandbox.ApproveAuto, AutoAfterPolls: -1}, nil, lost, "y\n"},
 	} {
-		t.Run(question, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			i := install(t)
-			sb := i.sandbox(cfg)
-			s := i.atTerminal(160, "login", "here", "--qr=never")
-			s.awaits(question)
-			s.types("y\n")
-			if cfg.Approve == "" {
-				eventually(t, "a second code", func() bool { return sb.Record().DeviceAuthorizations == 2 })
-				s.awaits("waiting for approval")
-				codes := userCodes.FindAllString(s.screen(), -1)
-				if err := sb.Approve(codes[len(codes)-1], ""); err != nil {
+			sb := i.sandbox(tt.cfg)
+			s := i.atTerminal(160, append([]string{"login", "here", "--qr=never"}, tt.args...)...)
+			s.awaits(tt.question)
+			asked := len(s.raw.String())
+			s.types(tt.answer)
+			if tt.cfg.Approve == "" {
+				var code string
+				eventually(t, "a second code", func() bool {
+					code = userCodes.FindString(s.raw.String()[asked:])
+					return code != ""
+				})
+				if err := sb.Approve(code, ""); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -254,12 +267,15 @@ func TestLoginStartsOver(t *testing.T) {
 				t.Errorf("exit %d, stdout %q", code, out)
 			}
 			s.awaits("Logged in to here")
-			if strings.Contains(s.screen(), "[Y/n]") {
+			if strings.Contains(s.screen(), "[Y/n]") && tt.args == nil {
 				t.Errorf("what was asked is still there:\n%s", s.screen())
 			}
 		})
 	}
 }
+
+// codeHasRunOut is what a person is asked then.
+const codeHasRunOut = "The code has run out. Press Enter for a fresh one, Esc to leave."
 
 // Whoever does not want to start over gets the end there was.
 func TestLoginEndsAsItDid(t *testing.T) {
@@ -267,7 +283,8 @@ func TestLoginEndsAsItDid(t *testing.T) {
 		args   []string
 		answer string
 	}{
-		"no": {nil, "n\n"}, "--no-prompt": {[]string{"--no-prompt"}, ""}, "--json": {[]string{"--json"}, ""}, "--timeout": {[]string{"--timeout", "1m"}, ""},
+		"Esc": {nil, "\x1b"}, "Ctrl-D": {nil, "\x04"},
+		"--no-prompt": {[]string{"--no-prompt"}, ""}, "--json": {[]string{"--json"}, ""}, "--timeout": {[]string{"--timeout", "1m"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -275,10 +292,11 @@ func TestLoginEndsAsItDid(t *testing.T) {
 			i.sandbox(sandbox.Config{CodeLifetime: time.Second})
 			s := i.atTerminal(100, append([]string{"login", "here", "--qr=never"}, tt.args...)...)
 			if tt.answer != "" {
-				s.awaits("Start over? [Y/n]")
+				s.awaits(codeHasRunOut)
 				s.types(tt.answer)
 			}
-			if code, _, said := s.all(); code != api.ExitExpired || !strings.HasSuffix(said, "\nhint: run: usher login here\n") || strings.Contains(said, "[Y/n]") {
+			if code, _, said := s.all(); code != api.ExitExpired || !strings.HasSuffix(said, "\nhint: run: usher login here\n") ||
+				strings.Contains(said, "[Y/n]") || strings.Contains(said, "run out") {
 				t.Errorf("exit %d, said:\n%s", code, said)
 			}
 		})

@@ -26,29 +26,32 @@ usage: usher login [KEY] [flags]
   complete ID        bring the address that the browser was sent to
 
   --account A        the account, for KEY without one
-  --scope S          ask for this scope; repeat for more (default: the provider's)
+  --scope S          ask for this scope; repeat for more (default: as the
+                     provider says)
   --flow F           device: approve with a code on any device
                      code: log in in a browser, which comes back to this machine
                      auto: device where the provider has it (default)
-  --callback-port N  the port that the browser comes back to (default: a free one)
+  --callback-port N  the port that the browser comes back to (default: any)
   --no-wait          print the pending login and leave it; something goes on
                      waiting for the approval: the daemon, or a small process
-  --timeout D        stop waiting after this time, such as 90s, with exit code 8;
-                     the login stays pending, and the same command goes on with it
-  --share-with T     keep the tokens in step with the file of another tool, which
-                     must be qwen (default: as before, or as the provider says)
+  --timeout D        stop waiting after this time, such as 90s, with exit code
+                     8; the login stays pending, and the same command goes on
+  --share-with T     keep the tokens in step with the file of another tool,
+                     which must be qwen (default: as before, or as the provider
+                     says)
   --no-share         share them with no tool
   --plain            plain lines of text, nothing drawn, moved or erased: for
                      screen readers and for logs
-  --qr W             auto, always or never show a QR code (default auto: where it
-                     fits)
+  --qr W             auto, always or never show a QR code (default auto: where
+                     it fits)
   --no-browser       open no browser on this machine
   --no-prompt        ask nothing and offer nothing, only show
   --json             print one line of JSON each time that something happens,
                      the first one with link and code
 
-A login that is pending for KEY already is joined. Ctrl-C cancels a login that
-was started here, and only leaves one that was joined.
+A browser is opened where a person sits before this machine, and never over SSH.
+At a terminal, o opens the link, c copies it, and Esc or Ctrl-C cancels. A login
+that is pending for KEY already is joined; Esc and Ctrl-C only leave that one.
 
 examples:
   usher login github
@@ -72,6 +75,7 @@ type loginOptions struct {
 	noBrowser    bool
 	quiet        bool // ask nothing
 	json         bool
+	tunnel       string // the ssh command to show with a login of method code
 }
 
 func (a *app) loginCommand() *cobra.Command {
@@ -105,6 +109,9 @@ func (a *app) runLogin(ctx context.Context, o loginOptions) error {
 	if o.timeout < 0 {
 		return usagef("--timeout must not be negative")
 	}
+	if o.timeout > 0 && o.noWait {
+		return usagef("--timeout does not go with --no-wait: there is no waiting").WithHint("bound that of: usher login wait KEY --timeout D")
+	}
 	if err := checkSharing(&o.shareWith, o.noShare); err != nil {
 		return err
 	}
@@ -117,10 +124,12 @@ func (a *app) runLogin(ctx context.Context, o loginOptions) error {
 		}
 		o.key = key
 	}
-	var err error
-	if o.key, err = a.resolveKey(o.key, o.account); err != nil {
+	chosen, err := a.chooseAccount(o.key, o.account)
+	if err != nil {
 		return err
 	}
+	o.key = chosen.key
+	a.tellChoice(chosen)
 	s, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -142,7 +151,7 @@ func (a *app) logIn(ctx context.Context, s *session, o loginOptions) error {
 		if !a.canStartOver(o, err) {
 			return err
 		}
-		again, askErr := a.agree(ctx, asError(err).Message+". Start over?")
+		again, askErr := a.startOver(ctx, asError(err))
 		if askErr != nil {
 			return askErr
 		}
@@ -167,6 +176,7 @@ func (a *app) logInOnce(ctx context.Context, s *session, o loginOptions) error {
 	if o.noWait {
 		return a.leaveLogin(ctx, s, login, back, o)
 	}
+	o.tunnel = back.tunnel()
 	view := a.loginView(login, p, o)
 	if login, err = a.await(ctx, s, login, back, view, o); err != nil {
 		return err
@@ -177,8 +187,8 @@ func (a *app) logInOnce(ctx context.Context, s *session, o loginOptions) error {
 // startLogin starts the login, or joins the one that is pending.
 func (a *app) startLogin(ctx context.Context, s *session, o loginOptions, back *answerListener) (api.Login, provider.Provider, error) {
 	began := time.Now()
-	login, err := s.StartLogin(ctx, api.StartLogin{
-		Key: o.key, Method: back.method(), RedirectURI: back.redirectURI(), Scopes: o.scopes, ShareWith: o.shareWith, Origin: origin(),
+	login, err := back.start(ctx, s, api.StartLogin{
+		Key: o.key, Scopes: o.scopes, ShareWith: o.shareWith, Origin: origin(),
 	})
 	name, _, _ := strings.Cut(o.key, "/")
 	p, problems := a.lookProvider(s, name)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/usherauth/usher/api"
@@ -30,6 +31,8 @@ type loginInput struct {
 	cancel bool
 	// answer is the address that the browser was sent to, pasted.
 	answer secret.String
+	// refused tells why that answer did not do. The login is still pending then.
+	refused func(error)
 }
 
 // await waits for the end of a login, and shows how it goes. It returns an
@@ -48,12 +51,12 @@ func (a *app) await(ctx context.Context, s *session, login api.Login, back *answ
 	}
 	answered := back.serve(waiting, s, login)
 	stop := showFollowing(waiting, s, login, view)
-	ended, err := s.WaitLogin(waiting, login.ID)
+	ended, left, err := heed(waiting, s, login, view.input())
 	stop()
 	answered()
 	switch {
 	case err == nil:
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, left:
 		ended, err = a.giveUp(s, login)
 	case errors.Is(waiting.Err(), context.DeadlineExceeded):
 		ended, err = login, api.Errorf(api.CodeLoginPending, "the login for %s is still pending after %s", login.Key, o.timeout).
@@ -63,6 +66,38 @@ func (a *app) await(ctx context.Context, s *session, login api.Login, back *answ
 	}
 	view.end(ended)
 	return ended, err
+}
+
+// heed waits for the end of a login, and does meanwhile what the person asks for;
+// left reports that they gave it up.
+func heed(ctx context.Context, s service, l api.Login, inputs <-chan loginInput) (ended api.Login, left bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var gaveUp atomic.Bool
+	var heeding sync.WaitGroup
+	heeding.Go(func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case in := <-inputs:
+				if in.cancel {
+					gaveUp.Store(true)
+					cancel()
+					return
+				}
+				heeding.Go(func() { // one that takes its time must not keep from cancelling
+					_, err := s.CompleteLogin(ctx, l.ID, api.CompleteLogin{RedirectedURL: in.answer.Reveal()})
+					if err != nil && ctx.Err() == nil {
+						in.refused(err)
+					}
+				})
+			}
+		}
+	})
+	ended, err = s.WaitLogin(ctx, l.ID)
+	cancel()
+	heeding.Wait()
+	return ended, gaveUp.Load(), err
 }
 
 // loginReader reads a login.

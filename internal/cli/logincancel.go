@@ -2,18 +2,79 @@ package cli
 
 import (
 	"context"
-	"errors"
+	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/usherauth/usher/api"
 )
 
-const loginCancelHelp = `TO BE WRITTEN
+const loginCancelHelp = `Cancel a login that is pending, whoever started it. ID is a login's id, or the
+key that it is for. One that was cancelled already stays so; one that has ended
+otherwise is an error.
 
-usage: usher login cancel ID
+usage: usher login cancel ID [flags]
+
+  --json   print the login as JSON
+
+examples:
+  usher login cancel github
+  usher login cancel 8c7e2f0a-5a53-4f7e-9a44-0b1d2f9a6c11
 `
 
 func (a *app) loginCancelCommand() *cobra.Command {
-	return a.command(&cobra.Command{Use: "cancel ID", Long: loginCancelHelp, Args: arguments()}, func(context.Context, []string) error {
-		return errors.New("not built yet")
+	var asJSON bool
+	cmd := a.command(&cobra.Command{
+		Use: "cancel ID", Short: "cancel a login", Long: loginCancelHelp, Args: arguments("ID"),
+	}, func(ctx context.Context, args []string) error {
+		return a.runLoginCancel(ctx, args[0], asJSON)
 	})
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) runLoginCancel(ctx context.Context, name string, asJSON bool) error {
+	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
+	defer stop()
+	s, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close(settleBound)
+	l, err := a.findLogin(ctx, s, name)
+	if err != nil {
+		return err
+	}
+	if !l.Ended() {
+		if l, err = cancelLogin(ctx, s, l.ID); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		if err := a.printLogin("login."+l.Status, l); err != nil {
+			return err
+		}
+	}
+	switch l.Status {
+	case api.LoginCancelled:
+		a.sayf("The login for %s is cancelled.", l.Key)
+		return nil
+	case api.LoginAuthorized:
+		return api.Errorf(api.CodeLoginEnded, "the login for %s was approved before it could be cancelled", l.Key).
+			WithHint("log out again: usher logout %s", l.Key)
+	}
+	return api.Errorf(api.CodeLoginEnded, "the login for %s has ended already: %s", l.Key, show(l.Status)).
+		WithHint("see what is pending: usher login list")
+}
+
+// cancelLogin cancels a login. One whose token is being stored ends as that
+// does, which is waited for.
+func cancelLogin(ctx context.Context, s *session, id string) (api.Login, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleBound)
+	defer cancel()
+	ended, err := s.CancelLogin(ctx, id)
+	if err == nil && !ended.Ended() {
+		ended, err = s.WaitLogin(ctx, id)
+	}
+	return ended, err
 }

@@ -15,6 +15,7 @@ even if the provider does not answer; the exit code is 1 or 6 then.
 
 usage: usher logout KEY [flags]
 
+  --account A     the account, for KEY without one
   --keep-remote   do not revoke at the provider
   --json          print a JSON object: what was removed and revoked
 
@@ -25,6 +26,7 @@ example:
 // logoutOptions are the arguments of logout.
 type logoutOptions struct {
 	key        string
+	account    string
 	keepRemote bool
 	json       bool
 }
@@ -37,12 +39,17 @@ func (a *app) logoutCommand() *cobra.Command {
 		o.key = args[0]
 		return a.runLogout(ctx, o)
 	})
+	cmd.Flags().StringVar(&o.account, "account", "", "the account")
 	cmd.Flags().BoolVar(&o.keepRemote, "keep-remote", false, "do not revoke at the provider")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (a *app) runLogout(ctx context.Context, o logoutOptions) error {
+	key, err := a.resolveKey(o.key, o.account)
+	if err != nil {
+		return err
+	}
 	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
 	defer stop()
 	s, err := a.open(ctx)
@@ -50,7 +57,7 @@ func (a *app) runLogout(ctx context.Context, o logoutOptions) error {
 		return err
 	}
 	defer s.close(settleBound)
-	done, err := s.Logout(ctx, api.LogoutRequest{Key: o.key, KeepRemote: o.keepRemote})
+	done, err := s.Logout(ctx, api.LogoutRequest{Key: key, KeepRemote: o.keepRemote})
 	if err != nil {
 		return err
 	}

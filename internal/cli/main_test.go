@@ -25,6 +25,9 @@ import (
 const asUsher = "USHER_TEST_AS_MAIN"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == asStubborn {
+		os.Exit(beStubborn())
+	}
 	if os.Getenv(asUsher) == "1" {
 		os.Exit(Main(context.Background(), os.Args[1:], Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}))
 	}

@@ -116,8 +116,9 @@ func TestTimeoutLeavesTheLoginPending(t *testing.T) {
 		if r.code != api.ExitPending || !strings.Contains(r.err, "usher login here\n") {
 			t.Fatalf("exit %d, stderr %q", r.code, r.err)
 		}
+		first, _, _ := strings.Cut(r.out, "\n")
 		var login api.Login
-		if err := json.Unmarshal([]byte(r.out), &login); err != nil {
+		if err := json.Unmarshal([]byte(first), &login); err != nil {
 			t.Fatalf("%q: %v", r.out, err)
 		}
 		if err := s.Approve(login.UserCode, ""); err != nil {

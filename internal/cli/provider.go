@@ -31,7 +31,9 @@ example:
 
 const providerListHelp = `List the providers.
 
-usage: usher provider list [--json]
+usage: usher provider list [flags]
+
+  --json   print JSON
 
 example:
   usher provider list
@@ -39,7 +41,9 @@ example:
 
 const providerShowHelp = `Show the settings of a provider and where each is from: built in, or yours.
 
-usage: usher provider show NAME [--json]
+usage: usher provider show NAME [flags]
+
+  --json   print JSON
 
 example:
   usher provider show github
@@ -49,7 +53,9 @@ const providerRemoveHelp = `Remove a provider that was added. One that comes wit
 and stays. What is logged in there stays usable as long as it needs no client
 secret.
 
-usage: usher provider remove NAME [--json]
+usage: usher provider remove NAME [flags]
+
+  --json   print JSON
 
 example:
   usher provider remove example
@@ -69,9 +75,9 @@ func (a *app) providerCommand() *cobra.Command {
 		return usagef("which command? list, show, add or remove")
 	})
 	cmd.AddCommand(
-		a.providerSub("list", providerListHelp, arguments(), a.runProviderList),
-		a.providerSub("show NAME", providerShowHelp, arguments("NAME"), a.runProviderShow),
-		a.providerSub("remove NAME", providerRemoveHelp, arguments("NAME"), a.runProviderRemove),
+		a.providerSub("list", "list the providers", providerListHelp, arguments(), a.runProviderList),
+		a.providerSub("show NAME", "show the settings of one", providerShowHelp, arguments("NAME"), a.runProviderShow),
+		a.providerSub("remove NAME", "remove one, or its overrides", providerRemoveHelp, arguments("NAME"), a.runProviderRemove),
 		a.providerAddCommand(),
 	)
 	return cmd
@@ -79,9 +85,9 @@ func (a *app) providerCommand() *cobra.Command {
 
 // providerSub is a command on the catalogue of providers. It gets the name, if
 // it takes one.
-func (a *app) providerSub(use, help string, args cobra.PositionalArgs, run func(c *provider.Catalogue, name string, asJSON bool) error) *cobra.Command {
+func (a *app) providerSub(use, short, help string, args cobra.PositionalArgs, run func(c *provider.Catalogue, name string, asJSON bool) error) *cobra.Command {
 	var asJSON bool
-	cmd := a.command(&cobra.Command{Use: use, Long: help, Args: args}, func(_ context.Context, args []string) error {
+	cmd := a.command(&cobra.Command{Use: use, Short: short, Long: help, Args: args}, func(_ context.Context, args []string) error {
 		dirs, err := a.dirs()
 		if err != nil {
 			return err

@@ -48,7 +48,7 @@ type providerAddOptions struct {
 func (a *app) providerAddCommand() *cobra.Command {
 	var o providerAddOptions
 	cmd := a.command(&cobra.Command{
-		Use: "add NAME", Long: providerAddHelp, Args: arguments("NAME"),
+		Use: "add NAME", Short: "add a provider", Long: providerAddHelp, Args: arguments("NAME"),
 	}, func(_ context.Context, args []string) error {
 		o.spec.Name = args[0]
 		return a.runProviderAdd(o)

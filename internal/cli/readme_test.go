@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/internal/term"
 	"github.com/usherauth/usher/provider"
 )
 
@@ -23,11 +25,13 @@ func TestReadmeShowsALogin(t *testing.T) {
 		t.Fatal("the README shows no login")
 	}
 	const page = "https://login.corp.example/device"
-	want := shown(api.Login{
+	var want bytes.Buffer
+	a := &app{err: term.New(&want, func(string) string { return "" })}
+	a.say((&linesView{app: a, page: loginPage{provider: provider.Provider{Name: "corp", Title: "corp"}, login: api.Login{
 		Key: "corp", Origin: "ada@box", Scopes: []string{"openid"}, UserCode: "WXYZ-1234",
 		VerificationURI: page, VerificationURIComplete: page + "?user_code=WXYZ-1234",
-	}, provider.Provider{Name: "corp", Title: "corp"}, 0, 0, nil)
-	if diff := cmp.Diff(want, sample); diff != "" {
+	}}}).text())
+	if diff := cmp.Diff(want.String(), sample); diff != "" {
 		t.Errorf("README.md differs from the program (-program +README):\n%s", diff)
 	}
 }

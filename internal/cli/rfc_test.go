@@ -95,7 +95,7 @@ func (m *machine) answered(name string) string {
 func (m *machine) shown(args ...string) (pending, after string) {
 	m.t.Helper()
 	_, text := m.run(append([]string{"login", "here"}, args...)...)
-	pending, after, found := strings.Cut(text, "Logged in to here")
+	pending, after, found := strings.Cut(text, "Logged in to The House")
 	if !found || m.answered("user_code") == "" {
 		m.t.Fatalf("no whole login: %s", text)
 	}
@@ -117,7 +117,7 @@ func TestRFC8628_39_LinkIsTextAndUntouched(t *testing.T) {
 			if name == "plain" {
 				want = m.answered("verification_uri")
 			}
-			lines := strings.Split(text, "\n")
+			lines := strings.Split(strings.ReplaceAll(text, "\r", ""), "\n")
 			if !slices.Contains(lines, want) {
 				t.Errorf("%s, %q: no line is %s:\n%s", name, args, want, text)
 			}
@@ -178,7 +178,7 @@ func TestRFC8628_45_CodeIsNotShownAfterTheEnd(t *testing.T) {
 	if len(lines) != 2 || !strings.Contains(lines[0], code) || !strings.Contains(text, code) {
 		t.Fatalf("the code %s was not shown: %s\n%s", code, out, text)
 	}
-	_, after, _ := strings.Cut(text, "Logged in to here")
+	_, after, _ := strings.Cut(text, "Logged in to The House")
 	status, said := m.run("status", "here", "--json")
 	for name, text := range map[string]string{
 		"the ended login": lines[1], "the end": after, "the status": status + said,

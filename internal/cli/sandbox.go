@@ -34,6 +34,7 @@ usage: usher sandbox [flags]
   --rotation MODE      what a refresh does to the refresh token: none, grace,
                        strict (default strict)
   --dialect D          standard, qwen, github (default standard)
+  --without-device     offer no device grant, only logins in a browser
   --faults FILE        JSON: what to do wrong, and when
   --clients FILE       JSON: the clients to know (default: any public one)
 
@@ -41,7 +42,7 @@ The first line on standard output is JSON; its issuer is the server's address.
 /_sandbox/record there tells what the server saw.
 
 example:
-  usher sandbox --approve auto     and, in another shell,
+  usher sandbox --approve auto &
   usher login sandbox
 `
 
@@ -67,6 +68,7 @@ func (a *app) sandboxCommand() *cobra.Command {
 	f.DurationVar(&c.CodeGrace, "code-grace", 0, "how long a redeemed device code is answered again")
 	f.StringVar((*string)(&c.Rotation), "rotation", string(sandbox.RotationStrict), "what a refresh does")
 	f.StringVar((*string)(&c.Dialect), "dialect", string(sandbox.DialectStandard), "whose deviations to speak")
+	f.BoolVar(&c.WithoutDevice, "without-device", false, "offer no device grant")
 	f.StringVar(&o.faults, "faults", "", "what to do wrong")
 	f.StringVar(&o.clients, "clients", "", "the clients to know")
 	untilEOFFlag(cmd, &o.untilEOF)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -15,16 +16,16 @@ var interrupts = []os.Signal{os.Interrupt, syscall.SIGTERM}
 // the program was started stay ignored, as for nohup and for jobs in the
 // background of a script.
 func untilSignal(ctx context.Context, signals ...os.Signal) (_ context.Context, stop func()) {
-	var wanted []os.Signal
-	for _, s := range signals {
-		if !signal.Ignored(s) {
-			wanted = append(wanted, s)
-		}
-	}
-	if len(wanted) == 0 {
+	minded := notIgnored(signals)
+	if len(minded) == 0 {
 		return context.WithCancel(ctx) // Notify of no signals means all of them
 	}
-	return signal.NotifyContext(ctx, wanted...)
+	return signal.NotifyContext(ctx, minded...)
+}
+
+// notIgnored are those of signals that were not ignored from the start.
+func notIgnored(signals []os.Signal) []os.Signal {
+	return slices.DeleteFunc(slices.Clone(signals), signal.Ignored)
 }
 
 // ignoreBrokenPipes makes writing to a closed pipe an error instead of the

@@ -21,6 +21,7 @@ can be renewed, it says when a login will be needed.
 
 usage: usher status [KEY] [flags]
 
+  --account A  the account, for KEY without one
   --expect X   for monitors and scripts: exit 3, and say which and why, unless
                every credential shown meets X; there must be at least one
                  active       it yields tokens now, without a person
@@ -39,9 +40,10 @@ examples:
 
 // statusOptions are the arguments of status.
 type statusOptions struct {
-	key    string // empty: all
-	json   bool
-	expect string
+	key     string // empty: all
+	account string
+	json    bool
+	expect  string
 	// newcomer: say more about the first steps.
 	newcomer bool
 }
@@ -56,6 +58,7 @@ func (a *app) statusCommand() *cobra.Command {
 		}
 		return a.runStatus(ctx, o)
 	})
+	cmd.Flags().StringVar(&o.account, "account", "", "the account")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	cmd.Flags().StringVar(&o.expect, "expect", "", "fail unless every credential meets this")
 	return cmd
@@ -65,6 +68,14 @@ func (a *app) runStatus(ctx context.Context, o statusOptions) error {
 	x, err := parseExpectation(o.expect)
 	if err != nil {
 		return err
+	}
+	switch {
+	case o.key != "":
+		if o.key, err = a.resolveKey(o.key, o.account); err != nil {
+			return err
+		}
+	case o.account != "":
+		return usagef("--account is the account of KEY, which is missing")
 	}
 	creds, logins, err := a.readStatus(ctx, o)
 	if err != nil {

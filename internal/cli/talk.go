@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -32,13 +33,16 @@ func (a *app) printf(format string, args ...any) error {
 	return nil
 }
 
-// printJSON writes v as one line of JSON to standard output.
+// printJSON writes v as one line of JSON to standard output, which may be a
+// terminal.
 func (a *app) printJSON(v any) error {
-	line, err := json.Marshal(v)
-	if err != nil {
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
+	e.SetEscapeHTML(false) // so that a link can be copied out of it
+	if err := e.Encode(v); err != nil {
 		return api.Errorf(api.CodeInternal, "encoding the result: %w", err)
 	}
-	return a.printf("%s\n", line)
+	return a.printf("%s\n", safetext.JSON(bytes.TrimSuffix(line.Bytes(), []byte("\n"))))
 }
 
 // printLines writes lines to standard output.

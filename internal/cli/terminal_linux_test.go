@@ -1,15 +1,18 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,8 +71,22 @@ func (i *installation) seated(columns int, cmd *exec.Cmd) *seat {
 	cmd.Stdin = program
 	s := &seat{person: person, columns: columns, raw: &safeBuffer{}}
 	s.process = i.launchAt(cmd, program)
-	go func() { _, _ = io.Copy(s.raw, person) }()
+	go func() { _, _ = io.Copy(watched{s.raw, person}, person) }()
 	return s
+}
+
+// watched is what a terminal does with what is written to it: it shows it, and
+// answers when it is asked what it is.
+type watched struct {
+	shown  io.Writer
+	answer io.Writer
+}
+
+func (w watched) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("\x1b[c")) {
+		_, _ = io.WriteString(w.answer, "\x1b[?62c")
+	}
+	return w.shown.Write(p)
 }
 
 // types has the person type text.
@@ -91,25 +108,36 @@ func (s *seat) awaits(text string) {
 // screen is what the person sees.
 func (s *seat) screen() string { return screenOf(s.raw.String(), s.columns) }
 
+// escape is an escape sequence, with its number and its final character: a
+// command to move or erase, and others that change no cell.
+var escape = regexp.MustCompile(`^\x1b(?:\[\??(\d*)(?:;\d+)*([A-Za-z])|\][^\a\x1b]*(?:\a|\x1b\\))`)
+
 // screenOf is what a terminal of so many columns shows after raw. It knows the
 // escapes that this program uses.
 func screenOf(raw string, columns int) string {
 	lines, row, column := [][]rune{nil}, 0, 0
 	for len(raw) > 0 {
-		switch {
-		case strings.HasPrefix(raw, "\x1b[A"):
-			row, raw = max(row-1, 0), raw[3:]
-			continue
-		case strings.HasPrefix(raw, "\x1b[K"), strings.HasPrefix(raw, "\x1b[J"):
-			lines[row] = lines[row][:min(column, len(lines[row]))]
-			if raw[2] == 'J' {
-				lines = lines[:row+1]
+		if found := escape.FindStringSubmatch(raw); found != nil {
+			raw = raw[len(found[0]):]
+			n, _ := strconv.Atoi(found[1])
+			switch n = max(n, 1); found[2] {
+			case "A":
+				row = max(row-n, 0)
+			case "B":
+				row = min(row+n, len(lines)-1)
+			case "K", "J":
+				lines[row] = lines[row][:min(column, len(lines[row]))]
+				if found[2] == "J" {
+					lines = lines[:row+1]
+				}
 			}
-			raw = raw[3:]
 			continue
 		}
-		r := []rune(raw)[0]
-		raw = raw[len(string(r)):]
+		if raw[0] == '\x1b' || !utf8.FullRuneInString(raw) {
+			break // the rest is still to come
+		}
+		r, size := utf8.DecodeRuneInString(raw)
+		raw = raw[size:]
 		switch {
 		case r == '\r':
 			column = 0
@@ -148,7 +176,11 @@ func TestScreenOf(t *testing.T) {
 		"abcdefg\r\nh":                         "abcde\nfg\nh\n",
 		"abcde\r\nf":                           "abcde\nf\n",
 		"a\r\nbcdefg\r\n\x1b[A\x1b[A\r\x1b[Jx": "a\nx\n",
+		"abc▀\x1b[":                            "abc▀\n",
+		"abc\xe2\x96":                          "abc\n",
 		"abc\r\x1b[Kd":                         "d\n",
+		"a\r\nb\r\nc\x1b[2A\rx\x1b[2B\ry":      "x\nb\ny\n",
+		"\x1b[?2004h\x1b]52;c;eA==\aa\x1b]11;?\x1b\\\x1b[cb\x1b[1;33mc\x1b[0m": "abc\n",
 	} {
 		if got := screenOf(raw, 5); got != want {
 			t.Errorf("%q: got %q, want %q", raw, got, want)

@@ -10,7 +10,9 @@ import (
 
 const versionHelp = `Print the version.
 
-usage: usher version [--json]
+usage: usher version [flags]
+
+  --json   print it as JSON, with what it was built from
 
 example:
   usher version --json

@@ -17,6 +17,8 @@ type Config struct {
 	Dirs
 	// Serve holds the settings of the daemon.
 	Serve Serve
+	// Accounts says which account is meant in which folder.
+	Accounts Accounts
 }
 
 // Serve is the table [serve] of config.toml. A flag of the command wins over it.
@@ -43,7 +45,8 @@ type Serve struct {
 
 // document is config.toml.
 type document struct {
-	Serve Serve `toml:"serve"`
+	Serve    Serve               `toml:"serve"`
+	Accounts map[string][]string `toml:"accounts"`
 }
 
 // Load finds the directories as [FindDirs] does and reads config.toml there. A
@@ -69,5 +72,9 @@ func Load(getenv func(string) string) (Config, error) {
 	if key, problem := doc.Serve.mistake(); problem != "" {
 		return Config{}, &conffile.Error{Path: dirs.ConfigFile, Key: "serve." + key, Problem: problem}
 	}
-	return Config{Dirs: dirs, Serve: doc.Serve}, nil
+	accounts, key, problem := readAccounts(doc.Accounts, getenv(homeVariable()))
+	if problem != "" {
+		return Config{}, &conffile.Error{Path: dirs.ConfigFile, Key: key, Problem: problem}
+	}
+	return Config{Dirs: dirs, Serve: doc.Serve, Accounts: accounts}, nil
 }

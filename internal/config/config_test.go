@@ -28,7 +28,7 @@ func load(t *testing.T, text string) (config.Config, string, error) {
 			t.Fatal(err)
 		}
 	}
-	c, err := config.Load(env(map[string]string{"USHER_HOME": dir, "USHER_CONFIG": file}))
+	c, err := config.Load(env(map[string]string{"USHER_HOME": dir, "USHER_CONFIG": file, "HOME": dir, "USERPROFILE": dir}))
 	return c, file, err
 }
 
@@ -84,7 +84,7 @@ func TestLoadNamesTheMistake(t *testing.T) {
 		name, text string
 		want       conffile.Error
 	}{
-		{"unknown table", "[server]\n", conffile.Error{Line: 1, Column: 2, Key: "server", Problem: "unknown key; known are serve"}},
+		{"unknown table", "[server]\n", conffile.Error{Line: 1, Column: 2, Key: "server", Problem: "unknown key; known are serve, accounts"}},
 		{"unknown key", "[serve]\n\nlisen = \"x\"\n", conffile.Error{Line: 3, Column: 1, Key: "serve.lisen", Problem: "unknown key; known are listen, allow_origin, require_auth, rate_limit, rate_limit_read, rate_limit_mutation, rate_limit_window, audit_log"}},
 		{"wrong type", "[serve]\nlisten = 4170\n", conffile.Error{Line: 2, Column: 10, Key: "serve.listen", Problem: "must be a string"}},
 		{"no port", "[serve]\nlisten = \"localhost\"\n", conffile.Error{Key: "serve.listen", Problem: "must be host:port, like 127.0.0.1:4170"}},
@@ -94,6 +94,11 @@ func TestLoadNamesTheMistake(t *testing.T) {
 		{"negative rate of changes", "[serve]\nrate_limit_mutation = -1\n", conffile.Error{Key: "serve.rate_limit_mutation", Problem: "must not be negative"}},
 		{"no duration", "[serve]\nrate_limit_window = \"60\"\n", conffile.Error{Key: "serve.rate_limit_window", Problem: "must be a duration, like 1m or 30s"}},
 		{"no time at all", "[serve]\nrate_limit_window = \"0s\"\n", conffile.Error{Key: "serve.rate_limit_window", Problem: "must be a duration, like 1m or 30s"}},
+		{"account of no folder", "[accounts]\n'work' = ['github/work']\n", conffile.Error{Key: `accounts."work"`, Problem: "must be an absolute path, or begin with ~/"}},
+		{"account of another user's folder", "[accounts]\n'~ada/work' = ['github/work']\n", conffile.Error{Key: `accounts."~ada/work"`, Problem: "must be an absolute path, or begin with ~/"}},
+		{"one account as a string", "[accounts]\n'~/work' = 'github/work'\n", conffile.Error{Line: 2, Column: 12, Key: "accounts.~/work", Problem: "must be an array, each element a string"}},
+		{"no key", "[accounts]\n'~/work' = ['GitHub']\n", conffile.Error{Key: `accounts."~/work"`, Problem: `invalid key "GitHub": provider name must be 1 to 63 of a-z 0-9 . _ - and begin with a letter or digit`}},
+		{"two accounts of a provider", "[accounts]\n'~/work' = ['github', 'google/me', 'github/work']\n", conffile.Error{Key: `accounts."~/work"`, Problem: "github is there twice: github/default and github/work"}},
 		{"relative audit log", "[serve]\naudit_log = \"audit.log\"\n", conffile.Error{Key: "serve.audit_log", Problem: "must be an absolute path"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

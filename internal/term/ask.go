@@ -89,5 +89,5 @@ func (s *Screen) unask(question, answer string, entered bool) {
 	if entered {
 		up++
 	}
-	_, _ = io.WriteString(s, strings.Repeat("\x1b[A", up)+"\r\x1b[J")
+	_, _ = io.WriteString(s, strings.Repeat("\x1b[A", up)+"\r"+eraseBelow)
 }

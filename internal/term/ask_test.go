@@ -15,9 +15,9 @@ func TestAsk(t *testing.T) {
 		err                        error
 		getenv                     func(string) string
 	}{
-		{"an answer", " yes \nrest", "yes", "Well? \x1b[A\r\x1b[J", nil, noEnv},
-		{"an empty one", "\n", "", "Well? \x1b[A\r\x1b[J", nil, noEnv},
-		{"the end", "ye", "ye", "Well? \r\x1b[J", io.EOF, noEnv},
+		{"an answer", " yes \nrest", "yes", "Well? \x1b[A\r\x1b[K\x1b[C\x1b[J\r", nil, noEnv},
+		{"an empty one", "\n", "", "Well? \x1b[A\r\x1b[K\x1b[C\x1b[J\r", nil, noEnv},
+		{"the end", "ye", "ye", "Well? \r\x1b[K\x1b[C\x1b[J\r", io.EOF, noEnv},
 		{"nothing to erase with", "yes\n", "yes", "Well? ", nil, dumb},
 		{"the end, and nothing to erase with", "", "", "Well? \n", io.EOF, dumb},
 	} {

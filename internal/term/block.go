@@ -99,7 +99,7 @@ func (b *Block) clear(p *pen) {
 		columns = b.columns
 	}
 	p.to(-rowsOfAll(b.drawn[:len(b.drawn)-1], columns))
-	p.WriteString("\x1b[J")
+	p.WriteString(eraseBelow)
 	p.row = 0
 }
 
@@ -184,7 +184,7 @@ func (p *pen) below(row, bottom int) {
 		return
 	}
 	p.to(row)
-	p.WriteString("\x1b[J")
+	p.WriteString(eraseBelow)
 }
 
 // overwrite writes a line over one of as many rows.

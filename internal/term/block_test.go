@@ -47,8 +47,8 @@ func TestBlockWritesOnlyWhatChanged(t *testing.T) {
 	// A line that fills its row: there is nothing behind it to clear.
 	d.set("\r0123456789\r", "1", "TWO", "0123456789")
 	d.set("\r\n+\r", "1", "TWO", "0123456789", "+")
-	d.set("\x1b[1A\r\x1b[J\x1b[1A", "1", "TWO")
-	d.wrote("\x1b[1A\r\x1b[J", d.b.Erase)
+	d.set("\x1b[1A\r\x1b[K\x1b[C\x1b[J\r\x1b[1A", "1", "TWO")
+	d.wrote("\x1b[1A\r\x1b[K\x1b[C\x1b[J\r", d.b.Erase)
 	d.wrote("", d.b.Erase)
 	d.set("again\r", "again")
 }
@@ -62,23 +62,23 @@ func TestBlockLeavesWrappedLinesAlone(t *testing.T) {
 	d.set("\x1b[3A\rd\x1b[K\x1b[3B\r", "d", link, "c")
 	d.set("\x1b[2A\rhttps://op.example\x1b[K\x1b[1B\r", "d", link[:18], "c")
 	// One row less: all that follows moves.
-	d.set("\x1b[2A\r\x1b[Jshort\r\nc\r", "d", "short", "c")
-	d.set("\x1b[1A\r\x1b[J"+link+"\x1b[1A\r", "d", link)
-	d.wrote("\x1b[1A\r\x1b[J", d.b.Erase)
+	d.set("\x1b[2A\r\x1b[K\x1b[C\x1b[J\rshort\r\nc\r", "d", "short", "c")
+	d.set("\x1b[1A\r\x1b[K\x1b[C\x1b[J\r"+link+"\x1b[1A\r", "d", link)
+	d.wrote("\x1b[1A\r\x1b[K\x1b[C\x1b[J\r", d.b.Erase)
 }
 
 func TestBlockFindsItselfAfterResize(t *testing.T) {
 	d := newDrawing(t, 20, 10)
 	d.set("0123456789abcde\r\nlast\r", "0123456789abcde", "last")
 	d.w.columns = 10
-	d.set("\x1b[2A\r\x1b[J0123456789abcde\r\nlast\r", "0123456789abcde", "last")
+	d.set("\x1b[2A\r\x1b[K\x1b[C\x1b[J\r0123456789abcde\r\nlast\r", "0123456789abcde", "last")
 	d.w.columns = 20
-	d.wrote("\x1b[1A\r\x1b[J", d.b.Erase)
+	d.wrote("\x1b[1A\r\x1b[K\x1b[C\x1b[J\r", d.b.Erase)
 	// Where the terminal cuts lines off, they take the rows that they took.
 	d.s.reflows = false
 	d.set("0123456789abcde\r\nlast\r", "0123456789abcde", "last")
 	d.w.columns = 10
-	d.set("\x1b[1A\r\x1b[Jshort\r", "short")
+	d.set("\x1b[1A\r\x1b[K\x1b[C\x1b[J\rshort\r", "short")
 }
 
 // What has scrolled away is not reached any more.
@@ -87,25 +87,25 @@ func TestBlockIsHigherThanTheWindow(t *testing.T) {
 	d.set("1\r\n2\r\n3\r\n4\r\n5\r", "1", "2", "3", "4", "5")
 	d.set("\x1b[2A\rC\x1b[K\x1b[2B\r", "A", "B", "C", "4", "5")
 	d.w.rows = 4
-	d.set("\x1b[2A\r\x1b[JB\r\nC\r\n4\r\n5\r", "A", "B", "C", "4", "5")
-	d.wrote("\x1b[3A\r\x1b[J", d.b.Erase)
+	d.set("\x1b[2A\r\x1b[K\x1b[C\x1b[J\rB\r\nC\r\n4\r\n5\r", "A", "B", "C", "4", "5")
+	d.wrote("\x1b[3A\r\x1b[K\x1b[C\x1b[J\r", d.b.Erase)
 }
 
 func TestTextGoesAboveTheBlock(t *testing.T) {
 	d := newDrawing(t, 10, 10)
 	d.set("a\r\nb\r", "a", "b")
-	d.wrote("\x1b[1A\r\x1b[Jsaid\na\r\nb\r", func() { fmt.Fprintln(d.s, "said") })
-	d.wrote("\x1b[1A\r\x1b[Jasked? ", func() { fmt.Fprint(d.s, "asked? ") })
+	d.wrote("\x1b[1A\r\x1b[K\x1b[C\x1b[J\rsaid\na\r\nb\r", func() { fmt.Fprintln(d.s, "said") })
+	d.wrote("\x1b[1A\r\x1b[K\x1b[C\x1b[J\rasked? ", func() { fmt.Fprint(d.s, "asked? ") })
 	d.set("a\r\nb\r", "a", "b")
-	d.wrote("\x1b[1A\r\x1b[J\r\x1b[Klive", func() { d.s.Live("live") })
+	d.wrote("\x1b[1A\r\x1b[K\x1b[C\x1b[J\r\r\x1b[Klive", func() { d.s.Live("live") })
 	d.set("\r\x1b[Ka\r", "a")
-	d.wrote("\r\x1b[J", d.s.Erase)
+	d.wrote("\r\x1b[K\x1b[C\x1b[J\r", d.s.Erase)
 }
 
 func TestHiddenBlock(t *testing.T) {
 	d := newDrawing(t, 10, 10)
 	d.set("a\r\nb\r", "a", "b")
-	d.wrote("\x1b[1A\r\x1b[J", func() { d.s.hide(true) })
+	d.wrote("\x1b[1A\r\x1b[K\x1b[C\x1b[J\r", func() { d.s.hide(true) })
 	d.set("", "c")
 	d.wrote("", func() { d.s.Live("live") })
 	d.wrote("said\n", func() { fmt.Fprintln(d.s, "said") })

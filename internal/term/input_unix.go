@@ -69,11 +69,11 @@ func (i *input) restoreMode() {
 
 // read reads what there is into p, and waits for it for as long as patience, 0
 // for ever. It yields silent if nothing came by then, and 0 if the wait was ended
-// early.
+// early. What came while the process was put into the background is not its own.
 func (i *input) read(p []byte, patience time.Duration) (int, error) {
 	readable, woken, err := i.wait(patience, i.fd)
 	switch {
-	case err != nil || woken:
+	case err != nil || woken || readable && !i.foreground():
 		return 0, err
 	case !readable:
 		return silent, nil

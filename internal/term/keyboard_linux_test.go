@@ -1,19 +1,12 @@
 package term
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,67 +27,6 @@ func TestMain(m *testing.M) {
 	default:
 		role, careful := strings.CutPrefix(role, "careful ")
 		runShell(strings.TrimPrefix(role, "shell of "), careful)
-	}
-}
-
-// runShell is a shell with job control for one job, this program in another
-// role. It leaves the terminal's mode to its job, unless it is careful, as most
-// shells are.
-func runShell(role string, careful bool) {
-	var mode *unix.Termios
-	if careful {
-		mode, _ = unix.IoctlGetTermios(0, unix.TCGETS)
-	}
-	job := exec.Command("/proc/self/exe")
-	job.Stdin, job.Stdout, job.Stderr = os.Stdin, os.Stdout, os.Stderr
-	job.Env = append(os.Environ(), "TERM_TEST_ROLE="+role)
-	job.SysProcAttr = &syscall.SysProcAttr{Foreground: true}
-	if err := job.Start(); err != nil {
-		fmt.Println(err)
-		return
-	}
-	signal.Ignore(unix.SIGTTOU)
-	waitForJob(job.Process.Pid, mode)
-	for {
-		command, err := readLine(os.Stdin)
-		switch {
-		case err != nil:
-			return
-		case command == "continue":
-			_ = unix.Kill(-job.Process.Pid, unix.SIGCONT)
-		case command == "foreground", command == "fg":
-			_ = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, job.Process.Pid)
-			if command == "fg" {
-				_ = unix.Kill(-job.Process.Pid, unix.SIGCONT)
-			}
-			waitForJob(job.Process.Pid, mode)
-			continue
-		}
-		fmt.Printf("shell: did %q\n", command)
-	}
-}
-
-// waitForJob waits until the job has ended or is stopped, and takes its place,
-// with mode unless that is nil.
-func waitForJob(pid int, mode *unix.Termios) {
-	var status unix.WaitStatus
-	for {
-		if _, err := unix.Wait4(pid, &status, unix.WUNTRACED, nil); !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	_ = unix.IoctlSetPointerInt(0, unix.TIOCSPGRP, unix.Getpgrp())
-	if mode != nil {
-		_ = unix.IoctlSetTermios(0, unix.TCSETS, mode)
-	}
-	unread, _ := unix.IoctlGetInt(0, unix.TIOCINQ)
-	switch {
-	case status.Stopped():
-		fmt.Println("shell: stopped")
-	case status.Signaled():
-		fmt.Printf("shell: ended by %v, %d bytes unread\n", status.Signal(), unread)
-	default:
-		fmt.Printf("shell: ended with %d, %d bytes unread\n", status.ExitStatus(), unread)
 	}
 }
 
@@ -129,164 +61,6 @@ func readKeys(ctx context.Context) {
 			fmt.Fprintln(s, "again")
 		}
 	}
-}
-
-// A console is the person's end of a terminal.
-type console struct {
-	t      *testing.T
-	person *os.File
-	raw    syscall.RawConn
-	before unix.Termios
-
-	mu      sync.Mutex
-	shown   bytes.Buffer
-	changed chan struct{}
-}
-
-func openConsole(t *testing.T) (_ *console, program *os.File) {
-	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := person.SyscallConn() // Fd would make Close wait for a read
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &console{t: t, person: person, raw: raw, changed: make(chan struct{})}
-	number := 0
-	c.control(func(fd int) error {
-		number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
-		size := &unix.Winsize{Row: 24, Col: 80}
-		return errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0), unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, size))
-	})
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		program.Close()
-		person.Close()
-		if t.Failed() {
-			t.Logf("shown: %q", c.text())
-		}
-	})
-	c.before = c.mode()
-	go c.read()
-	return c, program
-}
-
-func (c *console) control(do func(fd int) error) {
-	c.t.Helper()
-	var done error
-	asked := c.raw.Control(func(fd uintptr) { done = do(int(fd)) })
-	if err := errors.Join(asked, done); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// mode is the mode of the program's end.
-func (c *console) mode() (mode unix.Termios) {
-	c.t.Helper()
-	c.control(func(fd int) error {
-		m, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-		if err == nil {
-			mode = *m
-		}
-		return err
-	})
-	return mode
-}
-
-func (c *console) read() {
-	buf := make([]byte, 4096)
-	for {
-		n, err := c.person.Read(buf)
-		c.mu.Lock()
-		c.shown.Write(buf[:n])
-		close(c.changed)
-		c.changed = make(chan struct{})
-		c.mu.Unlock()
-		if err != nil {
-			return
-		}
-	}
-}
-
-func (c *console) text() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.shown.String()
-}
-
-// awaits waits until text is shown, and forgets what was shown up to it.
-func (c *console) awaits(text string) {
-	c.t.Helper()
-	late := time.After(time.Minute)
-	for {
-		c.mu.Lock()
-		changed := c.changed
-		if _, rest, ok := strings.Cut(c.shown.String(), text); ok {
-			c.shown.Reset()
-			c.shown.WriteString(rest)
-			c.mu.Unlock()
-			return
-		}
-		c.mu.Unlock()
-		select {
-		case <-changed:
-		case <-late:
-			c.t.Fatalf("%q is not shown", text)
-		}
-	}
-}
-
-func (c *console) types(text string) {
-	c.t.Helper()
-	if _, err := io.WriteString(c.person, text); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// wantMode checks that the terminal has its mode back, or not.
-func (c *console) wantMode(what string, restored bool) {
-	c.t.Helper()
-	if got := c.mode(); (got == c.before) != restored {
-		c.t.Errorf("%s: mode %+v, before it was %+v", what, got, c.before)
-	}
-}
-
-// shell runs this program in a role, in a shell with job control.
-func (c *console) shell(program *os.File, role string) {
-	c.t.Helper()
-	c.run(program, "shell of "+role, "/proc/self/exe")
-}
-
-// run starts a program in the terminal, as the leader of a session.
-func (c *console) run(program *os.File, role, name string, args ...string) {
-	c.t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
-	cmd.Env = append(os.Environ(), "TERM=xterm", "TERM_TEST_ROLE="+role, "PS1=prompt> ", "COLORFGBG=0;15")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(func() {
-		// Its jobs get SIGHUP with it, and those that are stopped end as well.
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-}
-
-// pid is the job's, which it has just shown.
-func (c *console) pid() (pid int) {
-	c.t.Helper()
-	c.awaits("process ")
-	if _, err := fmt.Sscan(c.text(), &pid); err != nil {
-		c.t.Fatal(err)
-	}
-	return pid
 }
 
 func TestKeyboard(t *testing.T) {
@@ -498,14 +272,4 @@ func TestBackgroundColorIsAsked(t *testing.T) {
 			x.wantMode("after the end", true)
 		})
 	}
-}
-
-// self is this program.
-func self(t *testing.T) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }

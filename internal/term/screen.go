@@ -17,6 +17,11 @@ import (
 	"golang.org/x/term"
 )
 
+// eraseBelow erases everything from the beginning of a row on. The last step
+// begins one column later: tmux takes erasing a whole window at once for the end
+// of something that is worth keeping, and puts that into the scrollback.
+const eraseBelow = "\x1b[K\x1b[C\x1b[J\r"
+
 // Screen is a writer that may be a terminal. It is safe for concurrent use.
 type Screen struct {
 	w     io.Writer

@@ -163,6 +163,14 @@ func newline(text string) string {
 	return "\n"
 }
 
+// appended is lines as they go to the end of text. If its last line has no line
+// break, the last one of lines has none either: what is put behind them later
+// brings its own, which stays when lines are taken out.
+func appended(text, lines string) string {
+	before := onNewLine(text)
+	return before + strings.TrimSuffix(lines, before)
+}
+
 // onNewLine is what has to come before a line that is added at the end of text.
 func onNewLine(text string) string {
 	if text == "" || text == bom || strings.HasSuffix(text, "\n") {

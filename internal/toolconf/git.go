@@ -25,8 +25,8 @@ func (f gitFormat) insert(text string, items []Item) (edits []Edit, err error) {
 		if s == intact || s == extended {
 			continue
 		}
-		e := Edit{Item: item.Name, At: len(text), Piece: onNewLine(text) + "[credential " + gitQuote(item.Name) + "]" + nl +
-			"\thelper =" + nl + "\thelper = " + gitValue(item.Args[0]) + nl}
+		lines := "[credential " + gitQuote(item.Name) + "]" + nl + "\thelper =" + nl + "\thelper = " + gitValue(item.Args[0]) + nl
+		e := Edit{Item: item.Name, At: len(text), Piece: appended(text, lines)}
 		edits, text = append(edits, e), e.apply(text)
 	}
 	return edits, nil

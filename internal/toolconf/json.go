@@ -80,7 +80,8 @@ func (f jsonFormat) add(text string, root, object jsonValue, path []string, valu
 		if !ownLine {
 			return Edit{At: last.end, Piece: ", " + f.nested(path, value, "", "", "")}
 		}
-		return Edit{At: last.end, Piece: "," + nl + indent + f.nested(path, value, nl, indent, unit)}
+		comment := f.comment(text, last.end)
+		return Edit{At: last.end, Was: comment, Piece: "," + comment + nl + indent + f.nested(path, value, nl, indent, unit)}
 	}
 	e := Edit{At: object.start + 1}
 	if inner := text[object.start+1 : object.end-1]; strings.TrimSpace(inner) == "" {
@@ -94,6 +95,17 @@ func (f jsonFormat) add(text string, root, object jsonValue, path []string, valu
 	indent := before[:len(before)-len(strings.TrimLeft(before, " \t"))]
 	e.Piece = nl + indent + unit + f.nested(path, value, nl, indent+unit, unit) + nl + indent
 	return e
+}
+
+// comment is the comments that end the line from the byte at on, with the blanks
+// before them; empty if something else does.
+func (f jsonFormat) comment(text string, at int) string {
+	line, _, _ := strings.Cut(text[at:], "\n")
+	r := &jsonReader{text: line, comments: f.comments}
+	if err := r.blanks(); err != nil || r.at < len(line) {
+		return ""
+	}
+	return strings.TrimRight(line, jsonBlanks)
 }
 
 // nested is the member at path with all its parents, at an indentation; without

@@ -164,8 +164,7 @@ func (r *jsonReader) array() error {
 		if _, err := r.value(); err != nil {
 			return err
 		}
-		more, err := r.more(']')
-		if !more || err != nil {
+		if comma, err := r.more(']'); comma < 0 || err != nil {
 			return err
 		}
 	}
@@ -181,7 +180,7 @@ func (r *jsonReader) object() (members []jsonMember, err error) {
 		return nil, nil
 	}
 	for {
-		m := jsonMember{start: r.at, comma: -1}
+		m := jsonMember{start: r.at}
 		if r.peek() != '"' {
 			return nil, r.problem("a name in quotes is missing")
 		}
@@ -202,35 +201,38 @@ func (r *jsonReader) object() (members []jsonMember, err error) {
 			return nil, err
 		}
 		m.end = m.value.end
-		before := r.at
-		more, err := r.more('}')
-		if err != nil {
+		if m.comma, err = r.more('}'); err != nil {
 			return nil, err
 		}
-		if more {
-			m.comma = before + strings.IndexByte(r.text[before:], ',')
-		}
-		if members = append(members, m); !more {
+		if members = append(members, m); m.comma < 0 {
 			return members, nil
 		}
 	}
 }
 
-// more reads what follows an element: a comma, behind which there is another
-// one, or the end.
-func (r *jsonReader) more(end byte) (bool, error) {
+// more reads what follows an element: the comma, whose place it returns, behind
+// which there is another one; or the end, for which it returns -1.
+func (r *jsonReader) more(end byte) (comma int, err error) {
 	if err := r.blanks(); err != nil {
-		return false, err
+		return -1, err
 	}
 	switch r.peek() {
 	case end:
 		r.at++
-		return false, nil
+		return -1, nil
 	case ',':
+		comma = r.at
 		r.at++
-		return true, r.blanks()
+		if err := r.blanks(); err != nil {
+			return -1, err
+		}
+		if r.peek() == end {
+			r.at = comma
+			return -1, r.problem(fmt.Sprintf("a comma stands before %c, which JSON does not allow", end))
+		}
+		return comma, nil
 	}
-	return false, r.problem(fmt.Sprintf("neither a comma nor %c is here", end))
+	return -1, r.problem(fmt.Sprintf("neither a comma nor %c is here", end))
 }
 
 // member returns the member of that name, the last one as programs take it, or

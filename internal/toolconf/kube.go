@@ -92,24 +92,20 @@ func (f kubeFile) addUser(name string, args []string) (Edit, error) {
 	case err != nil:
 		return Edit{}, err
 	case at < 0:
-		piece := onNewLine(f.text)
+		head := ""
 		if !slices.ContainsFunc(f.lines, func(l kubeLine) bool { return !l.empty }) {
-			piece += "apiVersion: v1" + nl + "kind: Config" + nl
+			head = "apiVersion: v1" + nl + "kind: Config" + nl
 		}
-		return Edit{At: len(f.text), Piece: piece + "users:" + nl + userLines(name, args, "", nl)}, nil
+		return Edit{At: len(f.text), Piece: appended(f.text, head+"users:"+nl+userLines(name, args, "", nl))}, nil
 	}
 	l := f.lines[at]
 	switch l.value {
 	case "":
-		piece := ""
-		if !strings.HasSuffix(f.text[l.start:l.end], "\n") {
-			piece = nl
-		}
 		indent := 0
 		if len(users) > 0 {
 			indent = f.lines[users[0].first].indent
 		}
-		return Edit{At: l.end, Piece: piece + userLines(name, args, strings.Repeat(" ", indent), nl)}, nil
+		return Edit{At: l.end, Piece: appended(f.text[:l.end], userLines(name, args, strings.Repeat(" ", indent), nl))}, nil
 	case "[]", "null", "~":
 		if strings.TrimSpace(f.text[l.to:l.end]) == "" && len(users) == 0 {
 			return Edit{At: l.from - 1, Was: f.text[l.from-1 : l.end], Piece: nl + userLines(name, args, "", nl)}, nil

@@ -25,7 +25,7 @@ func TestRefuses(t *testing.T) {
 		{"git, NUL", "git", "[a]\nb = \x00\n", []Item{gitItem("a", "a")}, 2},
 		{"docker, cut off", "docker", "{\n\"auths\": {", []Item{dockerItem("a")}, 2},
 		{"docker, a comment", "docker", "{\n// mine\n}", []Item{dockerItem("a")}, 2},
-		{"docker, a comma too many", "docker", "{\n\"a\": 1,\n}", []Item{dockerItem("a")}, 3},
+		{"docker, a comma too many", "docker", "{\n\"a\": 1,\n}", []Item{dockerItem("a")}, 2},
 		{"docker, no object", "docker", "\n[]", []Item{dockerItem("a")}, 2},
 		{"docker, helpers are no object", "docker", "{\n\"credHelpers\": []}", []Item{dockerItem("a")}, 2},
 		{"docker, twice", "docker", "{\"credHelpers\": {},\n\"credHelpers\": {}}", []Item{dockerItem("a")}, 2},
@@ -87,12 +87,12 @@ func TestItemsOfOneFile(t *testing.T) {
 	p.setup(gitItem("a.example", "a"))
 	p.setup(gitItem("b.example", "b"))
 	p.setup(gitItem("a.example", "a/work"))
-	two := "[credential \"https://b.example\"]\n\thelper =\n\thelper = !/bin/usher helper git b\n"
-	p.want("[user]\n\tname = Ada\n" + two + "[credential \"https://a.example\"]\n\thelper =\n\thelper = !/bin/usher helper git a/work\n")
+	two := "\n[credential \"https://b.example\"]\n\thelper =\n\thelper = !/bin/usher helper git b"
+	p.want("[user]\n\tname = Ada" + two + "\n[credential \"https://a.example\"]\n\thelper =\n\thelper = !/bin/usher helper git a/work")
 	if err := p.undoOf(func(i Item) bool { return i.Key == "a/work" }); err != nil {
 		t.Fatal(err)
 	}
-	p.want("[user]\n\tname = Ada\n" + two)
+	p.want("[user]\n\tname = Ada" + two)
 	if err := p.undo(); err != nil {
 		t.Fatal(err)
 	}
@@ -148,4 +148,19 @@ func TestDryRun(t *testing.T) {
 		}
 		p.want(tt.want)
 	}
+}
+
+// A second setup shows what it changes, and not what it leaves as it is.
+func TestChangeIsWhatChanges(t *testing.T) {
+	p := newPlace(t, "git", "[user]\n")
+	p.setup(gitItem("a.example", "a"), gitItem("b.example", "a"))
+	before := p.read()
+	c := p.setup(gitItem("c.example", "c"))
+	if len(c.Edits) != 1 || c.Edits[0].Item != "https://c.example" || c.Before != before || applyAll(c.Before, c.Edits) != p.read() {
+		t.Errorf("the change: %+v", c)
+	}
+	if err := p.undo(); err != nil {
+		t.Fatal(err)
+	}
+	p.want("[user]\n")
 }

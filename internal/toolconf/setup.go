@@ -107,9 +107,17 @@ func (j journal) plan(f format, t Target, items []Item) (p plan, err error) {
 	p.record.Before, p.record.After = hash(base), hash(p.text)
 	p.change = Change{Path: t.Path, Before: p.file.text, Created: !p.file.exists}
 	if p.text != p.file.text {
-		p.change.Edits = append(back, edits...)
+		p.change.Edits = join(back, edits)
 	}
 	return p, nil
+}
+
+// join is back and then edits, without what is taken out to be put back the same.
+func join(back, edits []Edit) []Edit {
+	for len(back) > 0 && len(edits) > 0 && edits[0] == back[len(back)-1].inverse(edits[0].At) && edits[0].At == back[len(back)-1].At {
+		back, edits = back[:len(back)-1], edits[1:]
+	}
+	return slices.Concat(back, edits)
 }
 
 // still are those of items that text says: what the person took out stays out.

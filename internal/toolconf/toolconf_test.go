@@ -130,7 +130,7 @@ var goldens = []struct {
 	{"git, no file", "git", []Item{gitItem("github.com", "github")}, "-", "[credential \"https://github.com\"]\n\thelper =\n\thelper = !/bin/usher helper git github\n"},
 	{"git, two hosts", "git", []Item{gitItem("a.example", "a"), gitItem("b.example", "a")}, "[user]\n\tname = Ada # me\n",
 		"[user]\n\tname = Ada # me\n[credential \"https://a.example\"]\n\thelper =\n\thelper = !/bin/usher helper git a\n[credential \"https://b.example\"]\n\thelper =\n\thelper = !/bin/usher helper git a\n"},
-	{"git, no line break at the end", "git", []Item{gitItem("a.example", "a")}, "[user]\n\tname = Ada", "[user]\n\tname = Ada\n[credential \"https://a.example\"]\n\thelper =\n\thelper = !/bin/usher helper git a\n"},
+	{"git, no line break at the end", "git", []Item{gitItem("a.example", "a")}, "[user]\n\tname = Ada", "[user]\n\tname = Ada\n[credential \"https://a.example\"]\n\thelper =\n\thelper = !/bin/usher helper git a"},
 	{"git, Windows", "git", []Item{gitItem("a.example", "a")}, bom + "[user]\r\nname = Ada\r\n", bom + "[user]\r\nname = Ada\r\n[credential \"https://a.example\"]\r\n\thelper =\r\n\thelper = !/bin/usher helper git a\r\n"},
 	{"git, quotes", "git", []Item{{Name: "https://a.example", Args: []string{`!'/o'\''b # x/usher' helper git a`}}}, "", "[credential \"https://a.example\"]\n\thelper =\n\thelper = \"!'/o'\\\\''b # x/usher' helper git a\"\n"},
 	{"docker, no file", "docker", []Item{dockerItem("ghcr.io")}, "-", "{\n\t\"credHelpers\": {\n\t\t\"ghcr.io\": \"usher\"\n\t}\n}\n"},
@@ -143,6 +143,8 @@ var goldens = []struct {
 	{"qwen, comments", "qwen", []Item{qwenItem}, "{\n  // mine\n  \"ui\": {\"theme\": \"x\"}, /* and */\n  \"security\": { // here\n    \"auth\": {\"selectedType\": \"qwen-oauth\"}\n  }\n}\n",
 		"{\n  // mine\n  \"ui\": {\"theme\": \"x\"}, /* and */\n  \"security\": { // here\n    \"auth\": {\"selectedType\": \"openai\"}\n  }\n}\n"},
 	{"qwen, a new branch", "qwen", []Item{qwenItem}, "{\n    \"ui\": {}\n}\n", "{\n    \"ui\": {},\n    \"security\": {\n        \"auth\": {\n            \"selectedType\": \"openai\"\n        }\n    }\n}\n"},
+	{"qwen, a comment at the end of the line", "qwen", []Item{qwenItem}, "{\n  \"security\": {\n    \"a\": 1 /* x */ // one\n    // two\n  }\n}\n", "{\n  \"security\": {\n    \"a\": 1, /* x */ // one\n    \"auth\": {\n      \"selectedType\": \"openai\"\n    }\n    // two\n  }\n}\n"},
+	{"kubectl, no line break at the end", "kubectl", kubeItems("corp", ""), "kind: Config", "kind: Config\nusers:\n- name: usher-corp\n  user:\n    exec:\n      apiVersion: client.authentication.k8s.io/v1\n      command: /bin/usher\n      args:\n      - helper\n      - kubectl\n      - corp\n      interactiveMode: Never"},
 	{"kubectl, no file", "kubectl", kubeItems("corp", ""), "-", `apiVersion: v1
 kind: Config
 users:
@@ -249,7 +251,7 @@ func TestUndoAfterAnEdit(t *testing.T) {
 		edit       func(string) string
 		want       string
 	}{
-		{"git, before and behind", "git", []Item{gitItem("a.example", "a")}, "[user]\n\tname = Ada", func(s string) string { return "# top\n" + s + "[alias]\n\tst = status\n" }, "# top\n[user]\n\tname = Ada[alias]\n\tst = status\n"},
+		{"git, before and behind", "git", []Item{gitItem("a.example", "a")}, "[user]\n\tname = Ada", func(s string) string { return "# top\n" + s + "\n[alias]\n\tst = status\n" }, "# top\n[user]\n\tname = Ada\n[alias]\n\tst = status\n"},
 		{"git, in our section", "git", []Item{gitItem("a.example", "a")}, "[user]\n", func(s string) string { return s + "\tusername = ada\n" }, "[user]\n[credential \"https://a.example\"]\n\tusername = ada\n"},
 		{"git, above us in our section", "git", []Item{gitItem("a.example", "a")}, "", func(s string) string { return strings.Replace(s, "\n", "\n\tusername = ada\n", 1) }, "[credential \"https://a.example\"]\n\tusername = ada\n"},
 		{"git, ours is gone", "git", []Item{gitItem("a.example", "a")}, "[user]\n", func(string) string { return "[user]\n\tname = x\n" }, "[user]\n\tname = x\n"},
@@ -258,11 +260,16 @@ func TestUndoAfterAnEdit(t *testing.T) {
 		}, "{\n\t\"auths\": {\n\t\t\"x\": {}\n\t}\n}"},
 		{"docker, one more helper", "docker", []Item{dockerItem("ghcr.io")}, "{}", func(string) string { return `{"credHelpers":{"ghcr.io":"usher","a":"b"},"z":1}` }, `{"credHelpers":{"a":"b"},"z":1}`},
 		{"docker, the old helper comes back", "docker", []Item{dockerItem("ghcr.io")}, `{"credHelpers":{"ghcr.io":"pass"}}`, func(string) string { return `{"credHelpers":{ "ghcr.io" : "usher", "a":"usher"}}` }, `{"credHelpers":{ "ghcr.io" : "pass", "a":"usher"}}`},
+		{"qwen, a comment at the end", "qwen", []Item{qwenItem}, "{\n  \"a\": 1 // one\n}\n", func(s string) string { return strings.Replace(s, "security\": {", "security\": {\n    \"x\": 1,", 1) }, "{\n  \"a\": 1, // one\n  \"security\": {\n    \"x\": 1\n  }\n}\n"},
 		{"qwen, written anew", "qwen", []Item{qwenItem}, "{\n  \"ui\": {}\n}\n", func(string) string { return `{"$version":4,"security":{"auth":{"selectedType":"openai"}},"ui":{}}` }, `{"$version":4,"ui":{}}`},
+		{"qwen, a comma in a comment before", "qwen", []Item{qwenItem}, "{\n}\n", func(string) string {
+			return `{"ui":{} /* a, b */, "security":{"auth":{"selectedType":"openai"}}}`
+		}, `{"ui":{} /* a, b */}`},
 		{"kubectl, written anew", "kubectl", kubeItems("corp", "two"), config, func(s string) string {
 			s = strings.Replace(s, " # by hand", "", 1)
 			return strings.Replace(s, "      interactiveMode: Never\n", "      env: null\n      interactiveMode: Never\n      provideClusterInfo: false\n", 1)
 		}, strings.Replace(config, " # by hand", "", 1)},
+		{"kubectl, no line break at the end", "kubectl", kubeItems("corp", ""), "kind: Config", func(s string) string { return s + "\npreferences: {}\n" }, "kind: Config\npreferences: {}\n"},
 		{"kubectl, our user alone", "kubectl", kubeItems("corp", ""), "users: []\n", func(s string) string { return strings.Replace(s, "/bin/usher", "\"/bin/usher\"", 1) + "kind: Config\n" }, "users: []\nkind: Config\n"},
 		{"kubectl, another user by now", "kubectl", kubeItems("corp", "one"), config, func(s string) string { return strings.Replace(s, "user: usher-corp", "user: other", 1) }, strings.Replace(config, "user: admin #", "user: other #", 1)},
 	} {

@@ -64,4 +64,8 @@ var benchmarks = []benchmark{
 	{"e2e", ".", "BenchmarkDaemonIdle", "3x", 1, []row{
 		{what: "idle daemon, resident, worst", of: metric{"DaemonIdle", "MB-resident"}, atMost: 20},
 	}},
+	{"e2e", ".", "BenchmarkAttendant", "5x", 1, []row{
+		{what: "`usher login --no-wait`, median", of: metric{"Attendant", "ms-median"}},
+		{what: "what it leaves, resident, worst", of: metric{"Attendant", "MB-resident"}, atMost: 20},
+	}},
 }

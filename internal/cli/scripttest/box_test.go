@@ -104,7 +104,7 @@ func sharePort(_, _ string, c syscall.RawConn) error {
 
 // configure turns NAME=VALUE words into a configuration:
 //
-//	approve=manual|auto|deny   after=POLLS (of auto and deny, default none)
+//	without=device   approve=manual|auto|deny   after=POLLS (of auto and deny, default none)
 //	interval=SECONDS (default 1)   lifetime=D   code-lifetime=D
 //	rotation=none|grace|strict   dialect=D   subject=S   clients=FILE   faults=FILE
 //
@@ -118,6 +118,10 @@ func configure(words []string, read func(string) []byte) (sandbox.Config, error)
 		}
 		var err error
 		switch name {
+		case "without":
+			if cfg.WithoutDevice = value == "device"; !cfg.WithoutDevice {
+				err = fmt.Errorf("cannot be left out")
+			}
 		case "approve":
 			cfg.Approve = sandbox.ApproveMode(value)
 		case "after":

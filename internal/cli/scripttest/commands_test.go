@@ -42,6 +42,10 @@ var commands = map[string]command{
 	"sandbox-record":  record,
 	"await-record":    awaitRecord,
 
+	"browse":   browse,
+	"redirect": redirect,
+	"login-id": loginID,
+
 	"stdout-json":       stdoutJSON,
 	"file-mode":         fileMode,
 	"http":              request,
@@ -73,7 +77,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// usher runs the binary; a last word &NAME leaves it running under that name.
+// usher runs the binary; a last word &NAME leaves it running under that name. A
+// word <FILE puts the file on its standard input.
 func usher(ts *testscript.TestScript, code int, args []string) {
 	w := worldOf(ts)
 	name, background := "", false
@@ -82,7 +87,8 @@ func usher(ts *testscript.TestScript, code int, args []string) {
 			args = args[:n-1]
 		}
 	}
-	p, err := w.start(ts.MkAbs("."), args...)
+	args, input := redirected(ts, args)
+	p, err := w.startWith(input, ts.MkAbs("."), args...)
 	ts.Check(err)
 	if background {
 		if _, used := w.named[name]; name == "" || used || code != 0 {
@@ -92,6 +98,16 @@ func usher(ts *testscript.TestScript, code int, args []string) {
 		return
 	}
 	finish(ts, p, code)
+}
+
+// redirected takes the word <FILE out of args. Without one there is no input.
+func redirected(ts *testscript.TestScript, args []string) ([]string, io.Reader) {
+	for i, arg := range args {
+		if file, ok := strings.CutPrefix(arg, "<"); ok {
+			return slices.Concat(args[:i], args[i+1:]), strings.NewReader(ts.ReadFile(file))
+		}
+	}
+	return args, nil
 }
 
 // retry runs usher until it exits 0; only that run is seen. It is for what a

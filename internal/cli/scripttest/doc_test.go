@@ -10,6 +10,7 @@
 //
 //	usher ARG...                  run it to its end; it must exit 0
 //	usher ARG... &NAME            start it and go on
+//	usher ARG... <FILE            with the file on its standard input
 //	await NAME                    wait for it; it must exit 0
 //	exits N usher ARG...          as usher, with another exit code
 //	exits N await NAME            as await, with another exit code
@@ -29,6 +30,11 @@
 //	sandbox-expire access|device|refresh...
 //	sandbox-record FIELD N        assert a number of the sandbox's record
 //	await-record FIELD N          wait until it is N or more
+//
+//	browse STATUS NAME|URL        open the link that NAME printed, or a URL, and show the page
+//	redirect NAME FILE [P=V...]   write where the provider sends the browser to, with parameters
+//	                              changed, to FILE and $REDIRECTED; sets $CODE and $PORT too
+//	login-id                      set $ID to the id of the newest login
 //
 //	[!] stdout-json PATH [VALUE]  assert a member of the JSON on stdout
 //	file-mode MODE FILE           assert permission bits

@@ -5,6 +5,7 @@ package scripttest
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"sync"
@@ -41,9 +42,16 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// start starts program in dir with exactly the environment env.
+// start starts program in dir with exactly the environment env and nothing on
+// its standard input.
 func start(program, dir string, env []string, args ...string) (*process, error) {
+	return startWith(nil, program, dir, env, args...)
+}
+
+// startWith is start with input on standard input.
+func startWith(input io.Reader, program, dir string, env []string, args ...string) (*process, error) {
 	p := &process{args: args, cmd: exec.Command(program, args...), done: make(chan struct{})}
+	p.cmd.Stdin = input
 	p.cmd.Dir, p.cmd.Env = dir, env
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.WaitDelay = 5 * time.Second // a child that keeps them open must not hold up Wait

@@ -59,6 +59,11 @@ func build(to string, flags ...string) error {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	set, err := schemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { set.wantAllSeen(t) })
 	runScripts(t, filepath.Join("testdata", "scripts"), setting{commands: commands})
 }
 

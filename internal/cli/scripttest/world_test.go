@@ -4,6 +4,7 @@ package scripttest
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -70,6 +71,7 @@ func newWorld(env *testscript.Env, m mode, prepare func(home string) (func(), er
 		for _, p := range w.procs {
 			p.kill()
 		}
+		seen.odd = w.checkSchemas()
 	})
 	env.Setenv("HOME", base)
 	env.Setenv("USHER_HOME", w.home())
@@ -88,17 +90,24 @@ func (w *world) home() string { return filepath.Join(w.base, "data") }
 var passed = []string{
 	"HOME", "TMPDIR", "USHER_HOME", "USHER_CONFIG", "USHER_DEBUG", "USHER_SERVER_TOKEN", "QWEN_SERVER_TOKEN",
 	"XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "COLUMNS", "NO_COLOR",
+	"SHELL", "USHER_ACCOUNT", "USHER_ACCOUNT_BOX",
+	"KUBERNETES_EXEC_INFO",
 }
 
 // start starts usher as the script's user would, in dir.
 func (w *world) start(dir string, args ...string) (*process, error) {
+	return w.startWith(nil, dir, args...)
+}
+
+// startWith is start with input on standard input.
+func (w *world) startWith(input io.Reader, dir string, args ...string) (*process, error) {
 	var vars []string
 	for _, name := range passed {
 		if value := w.vars(name); value != "" {
 			vars = append(vars, name+"="+value)
 		}
 	}
-	p, err := start(binary, dir, environment(vars...), args...)
+	p, err := startWith(input, binary, dir, environment(vars...), args...)
 	if err == nil {
 		w.procs = append(w.procs, p)
 	}

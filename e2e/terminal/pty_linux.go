@@ -1,0 +1,67 @@
+package terminal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// openPTY returns both ends of a new pseudo-terminal: the emulator's and the
+// program's.
+func openPTY(t testing.TB, columns, rows int) (person, program *os.File) {
+	t.Helper()
+	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := 0
+	control(t, person, func(fd int) error {
+		number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
+		return errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
+	})
+	setSize(t, person, columns, rows)
+	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return person, program
+}
+
+// setSize gives the window a size, which tells the programs in it.
+func setSize(t testing.TB, person *os.File, columns, rows int) {
+	t.Helper()
+	control(t, person, func(fd int) error {
+		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(rows), Col: uint16(columns)})
+	})
+}
+
+// mode is the mode that the program's end is in.
+func mode(t testing.TB, person *os.File) (m unix.Termios) {
+	t.Helper()
+	control(t, person, func(fd int) error {
+		termios, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		if err == nil {
+			m = *termios
+		}
+		return err
+	})
+	return m
+}
+
+// control calls do with the number of f. File.Fd would make Close wait for a
+// read.
+func control(t testing.TB, f *os.File, do func(fd int) error) {
+	t.Helper()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done error
+	asked := raw.Control(func(fd uintptr) { done = do(int(fd)) })
+	if err := errors.Join(asked, done); err != nil {
+		t.Fatal(err)
+	}
+}

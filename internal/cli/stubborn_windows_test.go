@@ -1,0 +1,5 @@
+package cli
+
+const asStubborn = "be-stubborn"
+
+func beStubborn() int { return 1 }
