@@ -15,6 +15,7 @@ func TestCheckVariable(t *testing.T) {
 		"", "1A", "A-B", "A B", "A=B", "A\x00", "Ä", "A\n", "A;x", "$(x)", strings.Repeat("A", 129),
 		"PATH", "Path", "HOME", "LD_PRELOAD", "LD_", "DYLD_INSERT_LIBRARIES", "NODE_OPTIONS", "BASH_ENV", "ENV", "IFS",
 		"GIT_SSH_COMMAND", "https_proxy", "HTTPS_PROXY", "PYTHONPATH", "USHER_HOME", "QWEN_SERVER_TOKEN", "PS4", "SYSTEMROOT",
+		"SHELLOPTS", "ftp_proxy", "OPENSSL_CONF", "LESSOPEN", "MAKEFLAGS", "DOTNET_STARTUP_HOOKS",
 	} {
 		if err := CheckVariable(name); err == nil {
 			t.Errorf("%q: no error", name)

@@ -89,6 +89,12 @@ func accountGiven(getenv func(string) string, name, account string) (choice, err
 	return choice{}, nil
 }
 
+// providerOf is the provider that a key names, as far as it is a key.
+func providerOf(key string) string {
+	name, _, _ := strings.Cut(key, "/")
+	return name
+}
+
 // accountVariable names the variable that chooses the account of one provider.
 func accountVariable(provider string) string {
 	return "USHER_ACCOUNT_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(provider))

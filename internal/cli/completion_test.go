@@ -77,6 +77,7 @@ func TestCompletion(t *testing.T) {
 		{"exec qwen-oauth -- ls ", files},
 		{"exec qwen-oauth -- ", files},
 		{"exec --fd 3=qwen-oauth/", "3=qwen-oauth/work\tlogged in"},
+		{"exec --file ", none},
 		{"exec --file F=qwen-oauth/", "F=qwen-oauth/work\tlogged in"},
 		{"setup git q", "qwen-oauth\tlogged in|qwen-oauth/work\tlogged in"},
 		{"setup git --file ", files},

@@ -43,7 +43,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 	each(root, func(cmd *cobra.Command) {
 		path := strings.TrimPrefix(cmd.CommandPath(), "usher ")
 		if cmd.ValidArgsFunction == nil {
-			cmd.ValidArgsFunction = a.completeWith(orNothing(args[path]), takesFile(path))
+			cmd.ValidArgsFunction = a.completeWith(orNothing(args[path]), false)
 		}
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			if f.NoOptDefVal != "" {
@@ -53,7 +53,8 @@ func (a *app) addCompletions(root *cobra.Command) {
 			if from == nil {
 				from = flags["--"+f.Name]
 			}
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, a.completeWith(orNothing(from), takesFile("--"+f.Name))) // fails for no flag that is there
+			files := from == nil && takesFile("--"+f.Name)
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, a.completeWith(orNothing(from), files)) // fails for no flag that is there
 		})
 	})
 }
@@ -74,12 +75,12 @@ func each(cmd *cobra.Command, do func(*cobra.Command)) {
 	}
 }
 
-// takesFile reports whether an argument of a command, or a flag, names a file or
-// folder, which the shell completes.
-func takesFile(name string) bool {
+// takesFile reports whether a flag names a file or folder, which the shell
+// completes.
+func takesFile(flag string) bool {
 	return slices.Contains([]string{
 		"--client-secret-file", "--token-file", "--audit-log", "--socket", "--workspace", "--faults", "--clients", "--file",
-	}, name)
+	}, flag)
 }
 
 // argumentCandidates are what the arguments of commands can be, by the path of

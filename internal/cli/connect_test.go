@@ -146,9 +146,13 @@ func TestLooking(t *testing.T) {
 	if _, err := os.Stat(i.dir); !os.IsNotExist(err) {
 		t.Errorf("looking made the data folder: %v", err)
 	}
-	r = i.run("status", "nosuch")
-	if r.code != 3 || !strings.Contains(r.err, "usher login nosuch\n") {
-		t.Errorf("status nosuch: exit %d, stderr %q", r.code, r.err)
+	r = i.run("status", "sandbox")
+	if r.code != 3 || !strings.Contains(r.err, "usher login sandbox\n") {
+		t.Errorf("status sandbox: exit %d, stderr %q", r.code, r.err)
+	}
+	r = i.run("status", "snadbox")
+	if r.code != 2 || !strings.Contains(r.err, `unknown provider "snadbox", did you mean "sandbox"?`) {
+		t.Errorf("status snadbox: exit %d, stderr %q", r.code, r.err)
 	}
 	delete(i.env, "USHER_HOME")
 	delete(i.env, "HOME")

@@ -158,7 +158,7 @@ func (p *planning) complete() error {
 	}
 	c := catalogue(dirs)
 	for _, d := range p.plan {
-		name, _, _ := strings.Cut(d.key, "/")
+		name := providerOf(d.key)
 		from, err := c.Lookup(name)
 		if len(d.env)+len(d.fds)+len(d.files) == 0 {
 			if err != nil {

@@ -11,22 +11,22 @@ import (
 	"github.com/usherauth/usher/internal/shell"
 )
 
-const envHelp = `Print tokens as lines that set variables in a shell, in which programs look for
-them: GITHUB_TOKEN and GH_TOKEN for github, say, as token_env of the provider has
-it (usher provider show github).
+const envHelp = `Print tokens as lines for a shell. They set the variables in which programs look
+for them: GITHUB_TOKEN and GH_TOKEN for github, say. The provider's token_env
+names them (usher provider show github).
 
 usage: usher env KEY... [flags]
 
-  --shell S        sh (also for bash and zsh), fish or powershell (default: found
-                   out by PSModulePath and SHELL)
+  --shell S        sh (also for bash and zsh), fish or powershell (default: by
+                   PSModulePath and SHELL)
   --env NAME=KEY   the token of KEY in the variable NAME, and in no other
   --unset          print the lines that take the variables back
   --account A      the account, for each KEY without one
   --min-ttl D      the life that the tokens must still have, such as 5m
   --no-prompt      do not offer a login
 
-Variables do not change when the token ends, and all that the shell runs can read
-them: usher exec gives a token to one command alone.
+A variable does not change when its token ends, and all that the shell runs can
+read it: usher exec gives a token to one command alone.
 
 examples:
   eval "$(usher env github)"

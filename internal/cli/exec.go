@@ -16,15 +16,15 @@ import (
 	"github.com/usherauth/usher/secret"
 )
 
-const execHelp = `Run a command that gets tokens. It gets them in variables, in which programs look
-for them: GITHUB_TOKEN and GH_TOKEN for github, say, as token_env of the provider
-has it (usher provider show github). No token is ever on a command line.
+const execHelp = `Run a command that gets tokens, in the variables in which programs look for
+them: GITHUB_TOKEN and GH_TOKEN for github, say. The provider's token_env names
+them (usher provider show github). No token is ever on a command line.
 
 usage: usher exec KEY... [flags] -- COMMAND [ARGUMENT]...
 
   --env NAME=KEY   the token of KEY in the variable NAME, and in no other
-  --fd N, N=KEY    the token in the open file number N, which can be read once: 0
-                   is standard input
+  --fd N, N=KEY    the token in the open file number N, which can be read once;
+                   0 is standard input
   --file NAME=KEY  the token in a private file that is removed when the command
                    has ended; the variable NAME has its path
   --refresh        keep those files fresh: a new token takes the place of each
@@ -34,14 +34,13 @@ usage: usher exec KEY... [flags] -- COMMAND [ARGUMENT]...
   --no-prompt      do not offer a login
 
 The command takes the place of usher: signals, the exit code, the terminal and
-standard input are its own. Exit code 125 means that usher failed before, which
-the words on standard error tell, 126 that the command cannot be executed, and
-127 that it was not found.
+standard input are its own. Exit code 125 means that usher failed before and
+said why, 126 that the command cannot be executed, 127 that it was not found.
 
 examples:
   usher exec github -- gh api user
   usher exec --env TOKEN=github/work --env OTHER=google -- ./sync.sh
-  usher exec --fd 0=ghcr -- docker login ghcr.io -u ada --password-stdin
+  usher exec --fd 0=github -- docker login ghcr.io -u ada --password-stdin
   usher exec --file TOKEN_FILE=github --refresh -- ./long-run.sh
 `
 

@@ -3,11 +3,9 @@ package cli
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -242,33 +239,37 @@ func TestExecAtATerminal(t *testing.T) {
 // process's environment, and in no file that others may read.
 func TestExecShowsTheTokenToNobodyElse(t *testing.T) {
 	t.Parallel()
-	i, token := installLoggedIn(t, sandbox.Config{})
-	inAllWays(t, i, func(t *testing.T, i *installation, run []string) {
-		p, first := i.startStubborn(run, nil)
-		for _, pid := range processes(t) {
-			for _, what := range []string{"cmdline", "environ"} {
-				data, err := os.ReadFile(filepath.Join("/proc", pid, what))
-				if err != nil || what == "environ" && run[1] == "here" && pid == strconv.Itoa(first.PID) {
-					continue // it has ended, or it is meant to have it
-				}
-				if bytes.Contains(data, []byte(token)) {
-					t.Errorf("the token is in %s of process %s", what, pid)
-				}
-			}
-		}
-		for _, path := range i.tokenFiles() {
-			for _, part := range []string{path, filepath.Dir(path)} {
-				if info, err := os.Stat(part); err != nil || info.Mode().Perm()&0o077 != 0 {
-					t.Errorf("%s: %v, %v", part, info.Mode(), err)
+	for name, run := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// A login of its own: one of the ways puts the token into an environment.
+			i, token := installLoggedIn(t, sandbox.Config{})
+			p, first := i.startStubborn(run, nil)
+			for _, pid := range processes(t) {
+				for _, what := range []string{"cmdline", "environ"} {
+					data, err := os.ReadFile(filepath.Join("/proc", pid, what))
+					if err != nil || what == "environ" && run[1] == "here" && pid == strconv.Itoa(first.PID) {
+						continue // it has ended, or it is meant to have it
+					}
+					if bytes.Contains(data, []byte(token)) {
+						t.Errorf("the token is in %s of process %s", what, pid)
+					}
 				}
 			}
-		}
-		p.order(0)
-		p.wait()
-		if strings.Contains(p.err.String(), token) {
-			t.Error("the token is on standard error")
-		}
-	})
+			for _, path := range i.tokenFiles() {
+				for _, part := range []string{path, filepath.Dir(path)} {
+					if info, err := os.Stat(part); err != nil || info.Mode().Perm()&0o077 != 0 {
+						t.Errorf("%s: %v, %v", part, info.Mode(), err)
+					}
+				}
+			}
+			p.order(0)
+			p.wait()
+			if strings.Contains(p.err.String(), token) {
+				t.Error("the token is on standard error")
+			}
+		})
+	}
 }
 
 // TestExecInterrupted before the command: it does not begin.
@@ -300,4 +301,3 @@ func TestExecOffersTheLogin(t *testing.T) {
 		t.Errorf("exit %d, said %q", code, out)
 	}
 }
-

@@ -12,13 +12,21 @@ import (
 // mindFiles keeps the files fresh beside the command, which this process waits
 // for.
 func (a *app) mindFiles(ctx context.Context, _ config.Dirs, f *tokenFiles, refresh bool) error {
-	if refresh {
-		go func() {
-			_ = a.withSession(context.WithoutCancel(ctx), func(ctx context.Context, s *session) error {
-				a.keepFresh(ctx, s, f)
-				return nil
-			})
-		}()
+	if !refresh {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		_ = a.withSession(ctx, func(ctx context.Context, s *session) error {
+			a.keepFresh(ctx, s, f)
+			return nil
+		})
+	}()
+	f.settle = func() { // a refresh that is cut off would lose the login
+		cancel()
+		<-settled
 	}
 	return nil
 }

@@ -1,6 +1,22 @@
 package cli
 
 import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/usherauth/usher/internal/child"
+	"github.com/usherauth/usher/sandbox"
 )
 
 // TestExecRemovesFilesAfterSIGTERM, sent to all that there is.
@@ -182,4 +198,3 @@ func (i *installation) attendant(path string) int {
 	i.t.Fatalf("nobody minds %s", path)
 	return 0
 }
-

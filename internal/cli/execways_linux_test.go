@@ -1,6 +1,15 @@
 package cli
 
 import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/usherauth/usher/sandbox"
 )
 
 // installLoggedIn is an installation with a login to "here", and its token.

@@ -65,29 +65,16 @@ func Arguments(argv []string) []string {
 	return argv[1:]
 }
 
-// readQuestion reads what a tool asks on standard input. A read that was given
-// up goes on until the process ends.
+// readQuestion reads what a tool asks on standard input.
 func readQuestion[T any](ctx context.Context, in io.Reader, parse func(io.Reader) (T, error)) (T, error) {
-	type question struct {
-		of  T
-		err error
+	of, err := readWithin(ctx, func() (T, error) { return parse(in) })
+	switch {
+	case err == nil:
+		return of, nil
+	case ctx.Err() == context.DeadlineExceeded:
+		return of, api.Errorf(api.CodeTimeout, "no question came on standard input within %s", tokenPatience)
+	case ctx.Err() != nil:
+		return of, ctx.Err()
 	}
-	asked := make(chan question, 1)
-	go func() {
-		of, err := parse(in)
-		asked <- question{of, err}
-	}()
-	select {
-	case q := <-asked:
-		if q.err != nil {
-			return q.of, usagef("the question on standard input is refused: %w", q.err)
-		}
-		return q.of, nil
-	case <-ctx.Done():
-		var none T
-		if context.Cause(ctx) == context.DeadlineExceeded {
-			return none, api.Errorf(api.CodeTimeout, "no question came on standard input within %s", tokenPatience)
-		}
-		return none, ctx.Err()
-	}
+	return of, usagef("the question on standard input is refused: %w", err)
 }

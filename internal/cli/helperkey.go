@@ -27,8 +27,7 @@ type serverQuestion struct {
 func (q serverQuestion) answerers(c *provider.Catalogue) ([]provider.Provider, error) {
 	all := c.List()
 	if q.key != "" {
-		name, _, _ := strings.Cut(q.key, "/")
-		p, err := c.Lookup(name)
+		p, err := c.Lookup(providerOf(q.key))
 		if err != nil {
 			return nil, providerError(err)
 		}

@@ -59,8 +59,7 @@ func (a *app) canOffer(s *session, o tokenOptions) bool {
 	if o.quiet || o.json || !a.canAsk() {
 		return false
 	}
-	name, _, _ := strings.Cut(o.key, "/")
-	p, err := catalogue(s.dirs).Lookup(name)
+	p, err := catalogue(s.dirs).Lookup(providerOf(o.key))
 	return err == nil && p.Check() == nil
 }
 
@@ -99,9 +98,9 @@ func (a *app) canStartOver(o loginOptions, err error) bool {
 }
 
 // startOver asks whether to begin again after a login that ended with e. Where
-// single keys can be read, it takes one.
+// the question can be erased, it takes a single key.
 func (a *app) startOver(ctx context.Context, e *api.Error) (bool, error) {
-	if e.Code == api.CodeExpired {
+	if e.Code == api.CodeExpired && a.err.CanLive() {
 		asking, cancel := context.WithTimeout(ctx, askPatience)
 		defer cancel()
 		if keyboard, err := a.err.Keys(asking, a.in); err == nil {
@@ -115,9 +114,7 @@ func (a *app) startOver(ctx context.Context, e *api.Error) (bool, error) {
 // pressEnter shows question, and reports whether the person presses Enter before
 // they press Esc, or keys are not read any more.
 func (a *app) pressEnter(keyboard *term.Keyboard, question string) bool {
-	block := a.err.NewBlock()
-	defer block.Erase()
-	block.Set(strings.Split(term.Wrap(question, a.err.Columns()), "\n"))
+	defer a.pose(question)()
 	for key := range keyboard.Events() {
 		switch key.Rune {
 		case term.KeyEnter:

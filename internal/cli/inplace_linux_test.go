@@ -214,7 +214,7 @@ func TestNothingIsAsked(t *testing.T) {
 	}
 	t.Run("no such provider", func(t *testing.T) {
 		t.Parallel()
-		if code, _, said := install(t).atTerminal(80, "token", "nowhere").all(); code != api.ExitLoginNeeded || !strings.HasPrefix(said, "usher: not logged in to nowhere\n") {
+		if code, _, said := install(t).atTerminal(80, "token", "nowhere").all(); code != api.ExitUsage || !strings.HasPrefix(said, "usher: unknown provider \"nowhere\"") {
 			t.Errorf("exit %d, said %q", code, said)
 		}
 	})

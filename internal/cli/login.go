@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"os/user"
-	"strings"
 	"syscall"
 	"time"
 
@@ -130,17 +129,11 @@ func (a *app) runLogin(ctx context.Context, o loginOptions) error {
 	}
 	o.key = chosen.key
 	a.tellChoice(chosen)
-	s, err := a.open(ctx)
-	if err != nil {
+	return a.withSession(ctx, func(ctx context.Context, s *session) error {
+		err := a.logIn(ctx, s, o)
+		s.abandoned = ctx.Err() != nil
 		return err
-	}
-	err = a.logIn(ctx, s, o)
-	bound := settleBound
-	if ctx.Err() != nil {
-		bound = cancelBound
-	}
-	s.close(bound)
-	return err
+	})
 }
 
 // logIn logs in, and once more as often as a person at the terminal wants to
@@ -177,7 +170,7 @@ func (a *app) logInOnce(ctx context.Context, s *session, o loginOptions) error {
 		return a.leaveLogin(ctx, s, login, back, o)
 	}
 	o.tunnel = back.tunnel()
-	view := a.loginView(login, p, o)
+	view := a.loginView(p, o)
 	if login, err = a.await(ctx, s, login, back, view, o); err != nil {
 		return err
 	}
@@ -190,8 +183,7 @@ func (a *app) startLogin(ctx context.Context, s *session, o loginOptions, back *
 	login, err := back.start(ctx, s, api.StartLogin{
 		Key: o.key, Scopes: o.scopes, ShareWith: o.shareWith, Origin: origin(),
 	})
-	name, _, _ := strings.Cut(o.key, "/")
-	p, problems := a.lookProvider(s, name)
+	p, problems := a.lookProvider(s, providerOf(o.key))
 	a.warnAll(problems)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -43,12 +43,9 @@ func (a *app) await(ctx context.Context, s *session, login api.Login, back *answ
 		view.end(login)
 		return login, nil
 	}
-	waiting := ctx
-	if o.timeout > 0 {
-		var cancel context.CancelFunc
-		waiting, cancel = context.WithTimeout(ctx, o.timeout)
-		defer cancel()
-	}
+	bound := waitBound(login, o)
+	waiting, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
 	answered := back.serve(waiting, s, login)
 	stop := showFollowing(waiting, s, login, view)
 	ended, left, err := heed(waiting, s, login, view.input())
@@ -59,13 +56,28 @@ func (a *app) await(ctx context.Context, s *session, login api.Login, back *answ
 	case ctx.Err() != nil, left:
 		ended, err = a.giveUp(s, login)
 	case errors.Is(waiting.Err(), context.DeadlineExceeded):
-		ended, err = login, api.Errorf(api.CodeLoginPending, "the login for %s is still pending after %s", login.Key, o.timeout).
+		ended, err = login, stillPending(login, bound).
 			WithHint("run the same command again to go on: usher login %s", login.Key)
 	default:
 		ended = login
 	}
 	view.end(ended)
 	return ended, err
+}
+
+// waitBound is how long to wait for the end of a login: as long as was asked for,
+// or else until it must have ended by itself. The process that asks the provider
+// may hang, and nobody takes over from one that is alive.
+func waitBound(l api.Login, o loginOptions) time.Duration {
+	if o.timeout > 0 {
+		return o.timeout
+	}
+	return max(0, seconds(time.Until(l.ExpiresAt))) + settleBound
+}
+
+// stillPending is the error for a login that was waited for in vain.
+func stillPending(l api.Login, waited time.Duration) *api.Error {
+	return api.Errorf(api.CodeLoginPending, "the login for %s is still pending after %s", l.Key, waited)
 }
 
 // heed waits for the end of a login, and does meanwhile what the person asks for;
@@ -138,12 +150,7 @@ func (a *app) giveUp(s *session, login api.Login) (api.Login, error) {
 	if login.Attached {
 		return login, api.Errorf(api.CodeInterrupted, "left; the login for %s stays pending", login.Key)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), settleBound)
-	defer cancel()
-	ended, err := s.CancelLogin(ctx, login.ID)
-	if err == nil && !ended.Ended() {
-		ended, err = s.WaitLogin(ctx, login.ID)
-	}
+	ended, err := cancelLogin(context.Background(), s, login.ID)
 	switch {
 	case err != nil:
 		return login, api.Errorf(api.CodeInterrupted, "interrupted, and the login for %s could not be cancelled: %w", login.Key, err)

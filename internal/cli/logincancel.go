@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -34,22 +33,20 @@ func (a *app) loginCancelCommand() *cobra.Command {
 }
 
 func (a *app) runLoginCancel(ctx context.Context, name string, asJSON bool) error {
-	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
-	defer stop()
-	s, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close(settleBound)
-	l, err := a.findLogin(ctx, s, name)
-	if err != nil {
-		return err
-	}
-	if !l.Ended() {
-		if l, err = cancelLogin(ctx, s, l.ID); err != nil {
+	return a.withSession(ctx, func(ctx context.Context, s *session) error {
+		l, err := a.findLogin(ctx, s, name)
+		if err == nil && !l.Ended() {
+			l, err = cancelLogin(ctx, s, l.ID)
+		}
+		if err != nil {
 			return err
 		}
-	}
+		return a.tellCancelled(l, asJSON)
+	})
+}
+
+// tellCancelled tells what cancelling l came to.
+func (a *app) tellCancelled(l api.Login, asJSON bool) error {
 	if asJSON {
 		if err := a.printLogin("login."+l.Status, l); err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/login/callback"
@@ -38,8 +37,7 @@ func (a *app) listenForAnswer(s *session, o loginOptions) (*answerListener, erro
 	case o.callbackPort != 0 && o.flow == flowDevice:
 		return nil, usagef("--callback-port does not go with --flow device: no browser comes back then")
 	}
-	name, _, _ := strings.Cut(o.key, "/")
-	p, _ := a.lookProvider(s, name) // what is wrong with it, the start of the login tells
+	p, _ := a.lookProvider(s, providerOf(o.key)) // what is wrong with it, the start of the login tells
 	b := &answerListener{app: a, provider: p, flow: o.flow, port: o.callbackPort}
 	if !b.mayBeCode() || o.flow == flowAuto && p.Endpoints.DeviceAuthorization != "" {
 		return b, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -61,15 +60,9 @@ func withoutAddress(others cobra.PositionalArgs) cobra.PositionalArgs {
 }
 
 func (a *app) runLoginComplete(ctx context.Context, name string, asJSON bool) error {
-	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
-	defer stop()
-	s, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	err = a.completeLogin(ctx, s, name, asJSON)
-	s.close(settleBound)
-	return err
+	return a.withSession(ctx, func(ctx context.Context, s *session) error {
+		return a.completeLogin(ctx, s, name, asJSON)
+	})
 }
 
 func (a *app) completeLogin(ctx context.Context, s *session, name string, asJSON bool) error {
@@ -110,16 +103,19 @@ func completable(l api.Login) error {
 // the pending login l, and returns what that became. A login that ends meanwhile,
 // by another answer or because its time is over, needs none.
 func (a *app) bringAnswer(ctx context.Context, s *session, l api.Login) (api.Login, error) {
-	reading, stopReading := context.WithCancel(ctx)
+	bound := waitBound(l, loginOptions{})
+	bounded, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	reading, stopReading := context.WithCancel(bounded)
 	defer stopReading()
-	watching, stopWatching := context.WithCancel(ctx)
+	watching, stopWatching := context.WithCancel(bounded)
 	defer stopWatching()
-	var ended api.Login
+	ended := l
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		var err error
-		if ended, err = s.WaitLogin(watching, l.ID); err == nil {
+		if now, err := s.WaitLogin(watching, l.ID); err == nil {
+			ended = now
 			stopReading()
 		}
 	}()
@@ -131,6 +127,8 @@ func (a *app) bringAnswer(ctx context.Context, s *session, l api.Login) (api.Log
 		return ended, nil
 	case ctx.Err() != nil:
 		return l, ctx.Err()
+	case bounded.Err() != nil:
+		return l, stillPending(l, bound)
 	case err != nil:
 		return l, err
 	}
@@ -179,56 +177,25 @@ const addressQuestion = "Paste the address that the browser shows at the end: "
 // askAddress asks a person for the address. What they paste or type is not shown,
 // and longer than a line of a terminal may be.
 func (a *app) askAddress(ctx context.Context) (string, error) {
-	keys, err := a.err.Keys(ctx, a.in)
-	if err != nil { // on a terminal that cannot move its cursor
-		return a.err.Ask(ctx, a.in, addressQuestion)
+	keyboard, err := a.err.Keys(ctx, a.in)
+	if err != nil {
+		return "", api.Errorf(api.CodeInternal, "reading the address: %w", err)
 	}
-	defer keys.Close()
-	question := a.err.NewBlock()
-	defer question.Erase()
-	ask := func() { question.Set(strings.Split(term.Wrap(addressQuestion, a.err.Columns()), "\n")) }
-	ask()
-	var typed strings.Builder
-	for {
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case key, ok := <-keys.Events():
-			switch {
-			case !ok, key.Rune == term.KeyEsc, key.Rune == term.KeyEOF:
-				return "", api.Errorf(api.CodeInterrupted, "left; the login is still pending")
-			case !key.Paste.IsZero():
-				return typed.String() + key.Paste.Reveal(), nil
-			case key.Rune == term.KeyEnter:
-				return typed.String(), nil
-			case typed.Len() <= maxAddress:
-				typed.WriteRune(key.Rune)
-			}
-		case <-keys.Continued():
-			ask()
-		}
+	defer keyboard.Close()
+	address, ok := a.readHidden(keyboard, addressQuestion, true)
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case !ok:
+		return "", api.Errorf(api.CodeInterrupted, "left; the login is still pending")
 	}
+	return address, nil
 }
 
 // readFirstLine reads one line, as soon as it is there, and a little more of it
-// than an address has. A read that is given up when ctx ends goes on until the
-// process ends.
+// than an address has.
 func readFirstLine(ctx context.Context, in io.Reader) (string, error) {
-	type line struct {
-		text string
-		err  error
-	}
-	lines := make(chan line, 1)
-	go func() {
-		text, err := readLine(in, maxAddress+1)
-		lines <- line{text, err}
-	}()
-	select {
-	case l := <-lines:
-		return l.text, l.err
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
+	return readWithin(ctx, func() (string, error) { return readLine(in, maxAddress+1) })
 }
 
 // readLine reads a line without its end, at most so many bytes of it.

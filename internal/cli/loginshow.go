@@ -9,12 +9,13 @@ import (
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/internal/term"
 	"github.com/usherauth/usher/provider"
+	"github.com/usherauth/usher/secret"
 )
 
 // loginView is the view for whoever asked: a program that reads lines of JSON,
 // a person at a terminal that can be drawn on, or whoever reads plain lines, such
 // as a screen reader or a log.
-func (a *app) loginView(_ api.Login, p provider.Provider, o loginOptions) loginView {
+func (a *app) loginView(p provider.Provider, o loginOptions) loginView {
 	page := loginPage{provider: p, tunnel: o.tunnel}
 	if o.plain || o.json || a.getenv("CI") == "true" {
 		a.err.Plain()
@@ -34,7 +35,8 @@ type linesView struct {
 	app     *app
 	o       loginOptions
 	page    loginPage
-	opening sync.WaitGroup
+	inputs  chan loginInput // nil: nobody is asked
+	working sync.WaitGroup
 	stop    context.CancelFunc
 }
 
@@ -43,14 +45,45 @@ func (v *linesView) begin(l api.Login) {
 	if l.Ended() {
 		return
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	v.stop = cancel
 	v.page.login, v.page.now = l, time.Now()
+	v.takeAnswers(ctx)
 	v.app.say(v.text())
-	if !v.app.err.CanLive() {
-		v.app.sayf("\nusher: %s", v.page.waiting())
-	}
+	v.app.sayf("\nusher: %s", v.page.waiting())
 	if v.app.opensBrowser(v.page, v.o) {
-		v.open()
+		v.open(ctx)
 	}
+}
+
+// takeAnswers hands over the addresses that a person pastes, in a login that needs
+// one. They are not shown.
+func (v *linesView) takeAnswers(ctx context.Context) {
+	if !v.page.byCode() || v.o.json || v.o.quiet || !v.app.canAsk() {
+		return
+	}
+	keyboard, err := v.app.err.Keys(ctx, v.app.in)
+	if err != nil {
+		return // there is usher login complete
+	}
+	v.page.pasting = true
+	v.inputs = make(chan loginInput)
+	v.working.Go(func() {
+		defer keyboard.Close()
+		for ctx.Err() == nil {
+			address, ok := hiddenLine(keyboard, true)
+			in := loginInput{cancel: !ok, answer: secret.New(address), refused: func(err error) {
+				v.app.sayf("usher: %s", answerTrouble(err))
+			}}
+			if ok && strings.TrimSpace(address) == "" {
+				continue
+			}
+			select {
+			case v.inputs <- in:
+			case <-ctx.Done():
+			}
+		}
+	})
 }
 
 // text is the page in lines that stay.
@@ -64,11 +97,9 @@ func (v *linesView) text() string {
 }
 
 // open opens the link in a browser of this machine, and says so.
-func (v *linesView) open() {
-	ctx, cancel := context.WithCancel(context.Background())
-	v.stop = cancel
+func (v *linesView) open(ctx context.Context) {
 	page := v.page
-	v.opening.Go(func() {
+	v.working.Go(func() {
 		err := v.app.openBrowser(ctx, page)
 		switch {
 		case ctx.Err() != nil: // nobody wants to know any more
@@ -83,10 +114,6 @@ func (v *linesView) open() {
 func (v *linesView) update(l api.Login) {
 	was := v.page
 	v.page.follow(l, time.Now())
-	if v.app.err.CanLive() {
-		v.app.err.Live(v.page.live())
-		return
-	}
 	for _, news := range v.page.news(was) {
 		v.app.sayf("usher: %s", news)
 	}
@@ -94,11 +121,10 @@ func (v *linesView) update(l api.Login) {
 
 func (v *linesView) end(api.Login) {
 	v.stop()
-	v.opening.Wait()
-	v.app.err.Erase()
+	v.working.Wait()
 }
 
-func (v *linesView) input() <-chan loginInput { return nil }
+func (v *linesView) input() <-chan loginInput { return v.inputs }
 
 // views shows a login in several ways at once.
 type views []loginView

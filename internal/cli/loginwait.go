@@ -2,9 +2,6 @@ package cli
 
 import (
 	"context"
-	"strings"
-	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,19 +48,11 @@ func (a *app) runLoginWait(ctx context.Context, name string, o loginOptions) err
 	if o.timeout < 0 {
 		return usagef("--timeout must not be negative")
 	}
-	ctx, stop := untilSignal(ctx, syscall.SIGHUP)
-	defer stop()
-	s, err := a.open(ctx)
-	if err != nil {
+	return a.withSession(ctx, func(ctx context.Context, s *session) error {
+		err := a.waitLogin(ctx, s, name, o)
+		s.abandoned = ctx.Err() != nil
 		return err
-	}
-	err = a.waitLogin(ctx, s, name, o)
-	bound := settleBound
-	if ctx.Err() != nil {
-		bound = cancelBound
-	}
-	s.close(bound)
-	return err
+	})
 }
 
 func (a *app) waitLogin(ctx context.Context, s *session, name string, o loginOptions) error {
@@ -73,9 +62,6 @@ func (a *app) waitLogin(ctx context.Context, s *session, name string, o loginOpt
 	}
 	o.key, l.Attached = l.Key, true // leaving does not cancel it
 	before, _ := s.Credential(ctx, l.Key)
-	if !l.Ended() && o.timeout == 0 {
-		o.timeout = seconds(time.Until(l.ExpiresAt) + settleBound)
-	}
 	back := a.rejoin(s, l)
 	defer back.close()
 	o.tunnel = back.tunnel()
@@ -95,10 +81,9 @@ func (a *app) waitView(s *session, l api.Login, o loginOptions) loginView {
 	if !o.json && !a.err.Terminal() {
 		return noView{}
 	}
-	name, _, _ := strings.Cut(l.Key, "/")
-	p, problems := a.lookProvider(s, name)
+	p, problems := a.lookProvider(s, l.Provider)
 	a.warnAll(problems)
-	return a.loginView(l, p, o)
+	return a.loginView(p, o)
 }
 
 // noView shows nothing.

@@ -6,10 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/usherauth/usher/api"
-	"github.com/usherauth/usher/internal/term"
 	"github.com/usherauth/usher/secret"
 )
 
@@ -23,12 +21,10 @@ func (p *picker) ask(ctx context.Context, question string) (string, error) {
 	asking, cancel := context.WithTimeout(ctx, pickPatience)
 	defer cancel()
 	answer, err := p.err.Ask(asking, p.app.in, question)
+	if err := unanswered(ctx, asking); err != nil {
+		return "", err
+	}
 	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
-	case asking.Err() != nil:
-		return "", api.Errorf(api.CodeTimeout, "nobody answered within %s", span(pickPatience)).
-			WithHint("to log in, run: usher login KEY")
 	case errors.Is(err, io.EOF), strings.HasPrefix(answer, "\x1b"):
 		return "", errLeft
 	case err != nil:
@@ -64,35 +60,31 @@ func (p *picker) yes(ctx context.Context, question string, otherwise bool) (bool
 func (p *picker) askSecret(ctx context.Context, question string) (secret.String, error) {
 	asking, cancel := context.WithTimeout(ctx, pickPatience)
 	defer cancel()
-	keys, err := p.err.Keys(asking, p.app.in)
+	keyboard, err := p.err.Keys(asking, p.app.in)
 	if err != nil {
 		return secret.String{}, usagef("this terminal cannot hide what is typed, so the secret cannot be asked for").
 			WithHint("put it into a file of its own, and run: usher provider add NAME --client-secret-file FILE")
 	}
-	defer keys.Close()
-	p.err.Live(question)
-	defer p.err.Erase()
-	var typed []byte
-	for {
-		select {
-		case key, open := <-keys.Events():
-			switch {
-			case !open && ctx.Err() != nil:
-				return secret.String{}, ctx.Err()
-			case !open, key.Rune == term.KeyEsc, key.Rune == term.KeyEOF:
-				return secret.String{}, errLeft
-			case key.Rune == term.KeyEnter:
-				return secret.New(strings.TrimSpace(string(typed))), nil
-			case key.Rune == term.KeyBackspace:
-				_, n := utf8.DecodeLastRune(typed)
-				typed = typed[:len(typed)-n]
-			case key.Rune != 0:
-				typed = utf8.AppendRune(typed, key.Rune)
-			default:
-				typed = append(typed, key.Paste.Reveal()...)
-			}
-		case <-ctx.Done():
-			return secret.String{}, ctx.Err()
-		}
+	defer keyboard.Close()
+	typed, ok := p.readHidden(keyboard, question, false)
+	if err := unanswered(ctx, asking); err != nil {
+		return secret.String{}, err
 	}
+	if !ok {
+		return secret.String{}, errLeft
+	}
+	return secret.New(strings.TrimSpace(typed)), nil
+}
+
+// unanswered is the error for a question that asking bounded and nobody answered
+// in time, or ctx ended; nil if neither is so.
+func unanswered(ctx, asking context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case asking.Err() != nil:
+		return api.Errorf(api.CodeTimeout, "nobody answered within %s", span(pickPatience)).
+			WithHint("to log in, run: usher login KEY")
+	}
+	return nil
 }

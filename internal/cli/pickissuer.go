@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -37,7 +39,7 @@ func (p *picker) addByIssuer(ctx context.Context) (string, error) {
 			return "", ctx.Err()
 		}
 		if err != nil {
-			said = "That did not work: " + show(err.Error()) + "\n\n"
+			said = "That did not work: " + show(whyNot(err)) + ".\n\n"
 			continue
 		}
 		name, err := p.askName(ctx, issuer, offers(found))
@@ -79,6 +81,29 @@ func (p *picker) discover(ctx context.Context, issuer string) (*oauth.Metadata, 
 		return nil, provider.ErrNoLoginEndpoint
 	}
 	return found, nil
+}
+
+// whyNot is why a server could not be asked what it offers, for a person who may
+// have mistyped its address.
+func whyNot(err error) string {
+	var (
+		name  *net.DNSError
+		about *oauth.Error
+	)
+	switch {
+	case errors.As(err, &name) && name.IsNotFound:
+		return "there is no server called " + name.Name
+	case !errors.As(err, &about):
+		return err.Error()
+	case about.Status == http.StatusNotFound:
+		return "no OAuth server answers at that address"
+	case about.Kind != oauth.KindNetwork && about.Kind != oauth.KindTLS:
+		return err.Error()
+	}
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return "the server cannot be reached: " + err.Error()
 }
 
 // offers says by what ways one can log in at a server.

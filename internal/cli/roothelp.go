@@ -95,7 +95,8 @@ accounts
   USHER_ACCOUNT_NAME   the account for a KEY that names none, at the provider
                        NAME: in capitals, with _ for - and .
   USHER_ACCOUNT        the same at every provider. Without them the table
-                       [accounts] of config.toml decides, by folder
+                       [accounts] of config.toml decides, by folder, with lines
+                       such as "~/work" = ["github/work"]
 browser
   NO_BROWSER           if set, no browser is opened
   BROWSER              what opens links: a list of commands, with : between them

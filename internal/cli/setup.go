@@ -144,8 +144,7 @@ func (s *settingUp) checkKey() error {
 
 // of is the provider of the key.
 func (s *settingUp) of() (provider.Provider, error) {
-	name, _, _ := strings.Cut(s.key, "/")
-	p, err := catalogue(s.dirs).Lookup(name)
+	p, err := catalogue(s.dirs).Lookup(providerOf(s.key))
 	return p, providerError(err)
 }
 

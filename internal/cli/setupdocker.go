@@ -92,7 +92,7 @@ func (s *settingUp) registries() (hosts []string, err error) {
 	}
 	if len(p.DockerHosts) == 0 {
 		return nil, usagef("which registries are %s's is not known", p.Name).
-			WithHint("write docker_hosts = [\"registry.example.com\"] into its file, which usher provider show %s names", p.Name)
+			WithHint("write docker_hosts = [\"registry.example.com\"] into %s", show(filepath.Join(s.dirs.ProvidersDir, p.Name+".toml")))
 	}
 	if strings.Contains(s.key, "/") {
 		if chosen, err := s.resolveKey(p.Name, ""); err != nil || chosen != s.key {

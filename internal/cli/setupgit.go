@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/usherauth/usher/internal/credhelper"
 	"github.com/usherauth/usher/internal/toolconf"
 	"github.com/usherauth/usher/provider"
 )
@@ -81,7 +81,7 @@ func planGit(_ context.Context, s *settingUp) error {
 // gitHosts are the hosts to set up.
 func (s *settingUp) gitHosts() (hosts []string, err error) {
 	if err := provider.CheckHosts(s.hosts); err != nil {
-		return nil, usagef("--host: %w", err)
+		return nil, usagef("--host: %w", err).WithHint("give the host alone, such as git.example.com or git.example.com:8443")
 	}
 	if s.key == "" {
 		if len(s.hosts) > 0 {
@@ -116,7 +116,7 @@ func (s *settingUp) gitHosts() (hosts []string, err error) {
 // schemes are those by which git may ask about a host: on this machine also the
 // one without TLS.
 func schemes(host string) []string {
-	if at, err := netip.ParseAddrPort(host); err == nil && at.Addr().IsLoopback() {
+	if (credhelper.Hosts{host}).Allow("http", host) {
 		return []string{"https", "http"}
 	}
 	return []string{"https"}

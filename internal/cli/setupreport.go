@@ -141,7 +141,7 @@ func (s *settingUp) preview() error {
 			lines = append(lines, s.at(c, e, text))
 			lines = append(lines, marked("-", e.Was)...)
 			lines = append(lines, marked("+", e.Piece)...)
-			text = text[:e.At] + e.Piece + text[e.At+len(e.Was):]
+			text = e.Apply(text)
 		}
 		if c.Removed && c.Target == "" {
 			lines = append(lines, "remove "+path)

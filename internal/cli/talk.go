@@ -33,8 +33,7 @@ func (a *app) printf(format string, args ...any) error {
 	return nil
 }
 
-// printJSON writes v as one line of JSON to standard output, which may be a
-// terminal.
+// printJSON writes v as one line of JSON to standard output.
 func (a *app) printJSON(v any) error {
 	var line bytes.Buffer
 	e := json.NewEncoder(&line)
@@ -42,7 +41,7 @@ func (a *app) printJSON(v any) error {
 	if err := e.Encode(v); err != nil {
 		return api.Errorf(api.CodeInternal, "encoding the result: %w", err)
 	}
-	return a.printf("%s\n", safetext.JSON(bytes.TrimSuffix(line.Bytes(), []byte("\n"))))
+	return a.printf("%s", &line)
 }
 
 // printLines writes lines to standard output.

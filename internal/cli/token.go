@@ -22,10 +22,11 @@ usage: usher token KEY [flags]
                 programs, with CI=true, or without a terminal to type at and to
                 read
   --format F    token: the token (default)
-                header: Authorization: Bearer TOKEN, for curl -H @- and others
-                json: a JSON object: access_token, token_type, expires_at, scopes,
-                base_url
-                exec-credential: what kubectl reads, client.authentication.k8s.io/v1
+                header: Authorization: Bearer TOKEN, as for curl -H @-
+                json: a JSON object: access_token, token_type, expires_at,
+                scopes, base_url
+                exec-credential: what kubectl reads, an ExecCredential of
+                client.authentication.k8s.io/v1
   --json        the same as --format json
 
 Exit code 3 means that a login is needed; the hint has the command. Ask for the

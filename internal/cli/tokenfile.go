@@ -21,6 +21,8 @@ type tokenFiles struct {
 	files []*tokenFile
 	// starter is held while the folder is this process's to mind.
 	starter *filelock.Lock
+	// settle ends what this process itself does to keep them fresh; nil: nothing.
+	settle func()
 }
 
 // tokenFile is one of them.
@@ -64,6 +66,9 @@ func (f *tokenFiles) write(of *tokenFile) error {
 func (f *tokenFiles) remove() {
 	if f.dir == "" {
 		return
+	}
+	if f.settle != nil {
+		f.settle()
 	}
 	_ = os.RemoveAll(f.dir) // else the next run does
 	if f.starter != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/usherauth/usher/api"
@@ -36,17 +37,12 @@ type keeper struct {
 // keepFresh keeps the files fresh until ctx ends, and returns when nothing is
 // under way any more.
 func (a *app) keepFresh(ctx context.Context, s *session, f *tokenFiles) {
-	done := make(chan struct{})
+	var keeping sync.WaitGroup
 	for _, file := range f.files {
 		k := &keeper{app: a, from: s, files: f, file: file, slack: freshBefore}
-		go func() {
-			k.keep(ctx)
-			done <- struct{}{}
-		}()
+		keeping.Go(func() { k.keep(ctx) })
 	}
-	for range f.files {
-		<-done
-	}
+	keeping.Wait()
 }
 
 func (k *keeper) keep(ctx context.Context) {

@@ -67,10 +67,14 @@ func visible(r rune) bool {
 
 // UserCode returns the user code of a device authorization (RFC 8628 section 3.2) as it may be shown, and
 // whether it is plain. A plain code is 4 to 32 letters, digits and hyphens of ASCII and is shown as it is;
-// any other is shown as a quoted Line of at most 64 runes, which tells a person that it is unusual.
+// any other is shown as a quoted Line of at most 64 runes, which tells a person that it is unusual. What UserCode
+// has shown it shows again as it is: a code passes it where it comes in, and where a person sees it.
 func UserCode(s string) (shown string, plain bool) {
 	if len(s) >= 4 && len(s) <= 32 && !strings.ContainsFunc(s, notUserCode) {
 		return s, true
+	}
+	if inner, ok := strings.CutPrefix(s, `"`); ok && strings.HasSuffix(inner, `"`) {
+		s = inner[:len(inner)-1]
 	}
 	return `"` + Line(s, 64) + `"`, false
 }

@@ -52,6 +52,9 @@ func TestUserCode(t *testing.T) {
 		if got != want || plain != (in == want) {
 			t.Errorf("%q: got %q, plain %t, want %q", in, got, plain, want)
 		}
+		if again, stays := safetext.UserCode(got); again != got || stays != plain {
+			t.Errorf("%q: %q is shown again as %q, plain %t", in, got, again, stays)
+		}
 	}
 }
 
@@ -124,7 +127,10 @@ func FuzzUserCode(f *testing.F) {
 	f.Add("\x1b[2J")
 	f.Fuzz(func(t *testing.T, s string) {
 		got, plain := safetext.UserCode(s)
-		if plain != (got == s) || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		if again, _ := safetext.UserCode(got); again != got {
+			t.Fatalf("not stable: %q becomes %q", got, again)
+		}
+		if plain && got != s || strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Fatalf("%q: shown as %q, plain %t", s, got, plain)
 		}
 	})

@@ -31,7 +31,13 @@ func openInput(f *os.File) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &input{fd: int(f.Fd()), woken: woken, waker: waker}, nil
+	i := &input{fd: int(f.Fd()), woken: woken, waker: waker}
+	// Whoever started us may have left us so many files that select cannot name ours.
+	if max(i.fd, int(woken.Fd())) >= unix.FD_SETSIZE {
+		i.close()
+		return nil, errors.New("too many files are open")
+	}
+	return i, nil
 }
 
 func (i *input) close() {

@@ -29,7 +29,12 @@ func openInput(f *os.File) (*input, error) {
 // frees it.
 func (i *input) close() {}
 
-func (i *input) wake() { _ = windows.SetEvent(i.woken) }
+// wake ends a wait. A read is ended as well: what there is to read may be no key,
+// such as that the window got the focus, and then it waits for one.
+func (i *input) wake() {
+	_ = windows.SetEvent(i.woken)
+	_ = windows.CancelIoEx(i.console, nil)
+}
 
 func (i *input) foreground() bool { return true }
 
@@ -62,8 +67,10 @@ func (i *input) read(p []byte, patience time.Duration) (int, error) {
 		return 0, err
 	}
 	var n uint32
-	err = windows.ReadFile(i.console, p, &n, nil)
-	return int(n), err
+	if err := windows.ReadFile(i.console, p, &n, nil); err != windows.ERROR_OPERATION_ABORTED {
+		return int(n), err
+	}
+	return 0, nil
 }
 
 // rest waits without reading.

@@ -35,14 +35,14 @@ const (
 
 // Keys reads single keys from in, which is the terminal that s shows on, until
 // ctx ends or [Keyboard.Close] is called. It fails if in is not a terminal that
-// a person types at ([CanRead]), or s is one that cannot move its cursor.
+// a person types at ([CanRead]), or s is none.
 //
 // The terminal gets its mode back when reading ends, when a signal stops or ends
 // the process, and whenever the process is in the background, where it neither
 // reads nor draws. A panic in the caller's goroutine needs a deferred Close.
 func (s *Screen) Keys(ctx context.Context, in io.Reader) (*Keyboard, error) {
 	f, ok := in.(*os.File)
-	if !ok || !CanRead(in) || !s.CanLive() {
+	if !ok || !CanRead(in) || !s.Terminal() {
 		return nil, errors.New("single keys cannot be read here")
 	}
 	opened, err := openInput(f)
@@ -167,8 +167,11 @@ func (k *Keyboard) release() {
 	k.held = false
 }
 
-// control writes a command to the terminal.
+// control writes a command to the terminal, unless that only takes text.
 func (s *Screen) control(escape string) {
+	if !s.CanLive() {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	// What cannot be written changes nothing.

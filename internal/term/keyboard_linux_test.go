@@ -137,6 +137,7 @@ func TestStopAndContinue(t *testing.T) {
 		c.awaits("key 'o'")
 		c.wantMode("while keys are read", false)
 		c.types("\x1a")
+		c.awaits(eraseBelow + unmarkPastes)
 		c.awaits("shell: stopped")
 		c.wantMode("while it is stopped", true)
 		c.types("fg\n")
@@ -271,5 +272,21 @@ func TestBackgroundColorIsAsked(t *testing.T) {
 			x.awaits("shell: ended with 0, 0 bytes unread")
 			x.wantMode("after the end", true)
 		})
+	}
+}
+
+// A terminal whose number select cannot name is refused, not a panic.
+func TestKeysOfAHighNumber(t *testing.T) {
+	t.Parallel()
+	_, program := openConsole(t)
+	n, err := unix.FcntlInt(program.Fd(), unix.F_DUPFD_CLOEXEC, unix.FD_SETSIZE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	high := os.NewFile(uintptr(n), "terminal")
+	defer high.Close()
+	if k, err := New(high, func(string) string { return "" }).Keys(t.Context(), high); err == nil {
+		k.Close()
+		t.Error("single keys can be read")
 	}
 }

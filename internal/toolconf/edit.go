@@ -33,14 +33,15 @@ type Edit struct {
 // Line is the line, counted from 1, of text in which the edit begins.
 func (e Edit) Line(text string) int { return lineAt(text, e.At) }
 
-func (e Edit) apply(text string) string { return text[:e.At] + e.Piece + text[e.At+len(e.Was):] }
+// Apply makes the edit to text.
+func (e Edit) Apply(text string) string { return text[:e.At] + e.Piece + text[e.At+len(e.Was):] }
 
 // inverse takes e back, in a text where its piece is at the byte at.
 func (e Edit) inverse(at int) Edit { return Edit{Item: e.Item, At: at, Was: e.Piece, Piece: e.Was} }
 
 func applyAll(text string, edits []Edit) string {
 	for _, e := range edits {
-		text = e.apply(text)
+		text = e.Apply(text)
 	}
 	return text
 }
@@ -116,7 +117,7 @@ func reverse(text string, edits []Edit) (back []Edit, ok bool) {
 			return nil, false
 		}
 		inverse := e.inverse(at)
-		back, text = append(back, inverse), inverse.apply(text)
+		back, text = append(back, inverse), inverse.Apply(text)
 	}
 	return back, true
 }
@@ -135,7 +136,7 @@ func cutAll(f format, text string, items []Item, edits []Edit) (back []Edit, err
 		if err != nil {
 			return nil, err
 		}
-		back, text = append(back, e), e.apply(text)
+		back, text = append(back, e), e.Apply(text)
 	}
 	if !gone(f, text, items) {
 		return nil, errors.New("internal error: toolconf: something is left")

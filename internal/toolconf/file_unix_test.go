@@ -165,3 +165,22 @@ func TestLink(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever owns the folder may put a link in the place of the file.
+func TestOwnerIsNotGivenThroughALink(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink("file", link)); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := keepOwner(file, info); err != nil {
+		t.Errorf("the file: %v", err)
+	}
+	if err := keepOwner(link, info); !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("the link: %v, want that it is not followed", err)
+	}
+}

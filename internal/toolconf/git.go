@@ -27,7 +27,7 @@ func (f gitFormat) insert(text string, items []Item) (edits []Edit, err error) {
 		}
 		lines := "[credential " + gitQuote(item.Name) + "]" + nl + "\thelper =" + nl + "\thelper = " + gitValue(item.Args[0]) + nl
 		e := Edit{Item: item.Name, At: len(text), Piece: appended(text, lines)}
-		edits, text = append(edits, e), e.apply(text)
+		edits, text = append(edits, e), e.Apply(text)
 	}
 	return edits, nil
 }

@@ -32,7 +32,7 @@ func (f kubeFormat) insert(text string, items []Item) (edits []Edit, err error) 
 			continue
 		}
 		e.Item = item.Name
-		edits, text = append(edits, e), e.apply(text)
+		edits, text = append(edits, e), e.Apply(text)
 	}
 	return edits, nil
 }

@@ -9,9 +9,15 @@ import (
 	"syscall"
 )
 
-// keepOwner gives the file at path the owner and group that was has.
+// keepOwner gives the file at path the owner and group that was has. It follows
+// no link: the folder may be another user's, who could lead root to any file.
 func keepOwner(path string, was fs.FileInfo) error {
-	now, err := os.Stat(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	now, err := f.Stat()
 	if err != nil {
 		return err
 	}
@@ -19,9 +25,12 @@ func keepOwner(path string, was fs.FileInfo) error {
 	if from.Uid == to.Uid && from.Gid == to.Gid {
 		return nil
 	}
-	if err := os.Chown(path, int(to.Uid), int(to.Gid)); err != nil {
+	if !now.Mode().IsRegular() || from.Nlink != 1 {
+		return fmt.Errorf("%s changes at this very moment; see whose it is", path)
+	}
+	if err := f.Chown(int(to.Uid), int(to.Gid)); err != nil {
 		return fmt.Errorf("written, but it belongs to another user or group now: %w", err)
 	}
 	// The kernel may take permissions away with that.
-	return os.Chmod(path, was.Mode().Perm())
+	return f.Chmod(was.Mode().Perm())
 }

@@ -40,8 +40,8 @@ type Record struct {
 // journal is the folder of the records.
 type journal struct{ dir string }
 
-// folder is the name of the journal in the data folder.
-const folder = "setup"
+// journalOf is the journal in the data folder home, which need not be there.
+func journalOf(home string) journal { return journal{filepath.Join(home, "setup")} }
 
 // lockPatience is how long another setup may take.
 const lockPatience = 10 * time.Second
@@ -49,7 +49,7 @@ const lockPatience = 10 * time.Second
 // openJournal makes the journal in the data folder home if it is missing, and
 // keeps others out of it until it is closed.
 func openJournal(home string) (j journal, closeIt func(), err error) {
-	j.dir = filepath.Join(home, folder)
+	j = journalOf(home)
 	if err := atomicfile.EnsureDir(j.dir); err != nil {
 		return j, nil, err
 	}
@@ -65,7 +65,7 @@ func openJournal(home string) (j journal, closeIt func(), err error) {
 // Records returns what is set up, by the journal in the data folder home. It
 // creates nothing.
 func Records(home string) ([]Record, error) {
-	j := journal{filepath.Join(home, folder)}
+	j := journalOf(home)
 	entries, err := os.ReadDir(j.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

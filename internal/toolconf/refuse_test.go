@@ -164,3 +164,24 @@ func TestChangeIsWhatChanges(t *testing.T) {
 	}
 	p.want("[user]\n")
 }
+
+// A journal that was changed leads to no other place of the file.
+func TestEditsOfTheJournalThatDoNotFit(t *testing.T) {
+	const before = "[user]\n\tname = me\n"
+	for _, by := range []int{-1 << 40, -1, 1, 1 << 40} {
+		p := newPlace(t, "git", before)
+		p.setup(gitItem("a.example", "a"))
+		records, err := Records(p.home)
+		if err != nil || len(records) != 1 {
+			t.Fatalf("%d records, %v", len(records), err)
+		}
+		records[0].Edits[0].At += by
+		if err := journalOf(p.home).write(records[0]); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.undo(); err != nil {
+			t.Errorf("off by %d: %v", by, err)
+		}
+		p.want(before)
+	}
+}

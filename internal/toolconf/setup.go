@@ -44,8 +44,7 @@ func Setup(home string, t Target, items []Item, dry bool) (Change, error) {
 		return Change{}, err
 	}
 	if dry {
-		j := journal{dir: journalDir(home)}
-		p, err := j.plan(f, t, items)
+		p, err := journalOf(home).plan(f, t, items)
 		return p.change, err
 	}
 	j, closeIt, err := openJournal(home)

@@ -215,7 +215,7 @@ func TestCrash(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				j := journal{journalDir(p.home)}
+				j := journalOf(p.home)
 				if err := os.MkdirAll(j.dir, 0o700); err != nil {
 					t.Fatal(err)
 				}

@@ -1,11 +1,9 @@
 package toolconf
 
 import (
-	"path/filepath"
 	"slices"
+	"strings"
 )
-
-func journalDir(home string) string { return filepath.Join(home, folder) }
 
 // takeBack returns the edits that take the record's items out of the file, and
 // the record that the file really is of: that is the one from before if the
@@ -14,11 +12,9 @@ func (r Record) takeBack(f format, file textFile) (Record, []Edit, error) {
 	for c := &r; c != nil; c = c.Earlier {
 		switch hash(file.text) {
 		case c.After:
-			var back []Edit
-			for _, e := range slices.Backward(c.Edits) {
-				back = append(back, e.inverse(e.At))
+			if back, ok := c.reverse(file.text); ok {
+				return *c, back, nil
 			}
-			return *c, back, nil
 		case c.Before:
 			return *c, nil, nil
 		}
@@ -28,6 +24,19 @@ func (r Record) takeBack(f format, file textFile) (Record, []Edit, error) {
 		return r.Earlier.takeBack(f, file)
 	}
 	return r, back, err
+}
+
+// reverse takes the record's edits back where they were made, in a text with the
+// hash After. A record that somebody has changed does not fit.
+func (r Record) reverse(text string) (back []Edit, ok bool) {
+	for _, e := range slices.Backward(r.Edits) {
+		if e.At < 0 || e.At > len(text) || !strings.HasPrefix(text[e.At:], e.Piece) {
+			return nil, false
+		}
+		inverse := e.inverse(e.At)
+		back, text = append(back, inverse), inverse.Apply(text)
+	}
+	return back, true
 }
 
 // Undo takes out of the file of r the items that which is true of, and writes

@@ -7,9 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/usherauth/usher/secret"
@@ -91,18 +91,29 @@ func (l *Listener) Serve(ctx context.Context, title string, deliver Deliver) {
 	h.delivering.Wait()
 }
 
-// atMost closes the connections that come when n are open.
+// atMost bounds the connections that are open at a time. A newcomer takes the
+// place of the one that has been without a request for the longest, so that
+// nobody keeps the browser out by being silent.
 func atMost(n int) func(net.Conn, http.ConnState) {
-	var open atomic.Int64
+	var mu sync.Mutex
+	var open int
+	var silent []net.Conn // the oldest first
 	return func(c net.Conn, s http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
 		switch s {
 		case http.StateNew:
-			if open.Add(1) > int64(n) {
-				c.Close()
+			open++
+			silent = append(silent, c)
+			if open > n {
+				silent[0].Close() // c itself, if all others are being answered
+				silent = silent[1:]
 			}
+			return
 		case http.StateClosed, http.StateHijacked:
-			open.Add(-1)
+			open--
 		}
+		silent = slices.DeleteFunc(silent, func(other net.Conn) bool { return other == c })
 	}
 }
 
