@@ -51,6 +51,8 @@ func TestScreenOfHostileProvider(t *testing.T) {
 			}
 			if screen := x.sees("left"); !screen.Contains(c.want) {
 				t.Errorf("%q is not shown:\n%s", c.want, screen.Text())
+			} else if screen.Contains(`""`) {
+				t.Errorf("something is quoted twice:\n%s", screen.Text())
 			}
 			x.wantHarmless(c.copied)
 			x.Type("c")

@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -310,6 +311,38 @@ func TestRFC8628_42_NoPollAfterTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// Whoever learns of trouble learns in the same moment when the next poll comes.
+func TestTroubleComesWithTheNextPoll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := newBench(t, &oauth.Error{Outcome: oauth.NotSent, Kind: oauth.KindNetwork}, won)
+		var r *login.Registry
+		var told []login.Snapshot
+		r = b.registry(func(c *login.Config) {
+			c.Log = slog.New(logged(func(record slog.Record) {
+				if record.Message == "polling the provider" { // as soon as there is trouble
+					all, err := r.List(t.Context())
+					if err != nil {
+						t.Error(err)
+					}
+					told = append(told, all...)
+				}
+			}))
+		})
+		b.wait(r, b.start(r).ID)
+		if len(told) != 1 || told[0].Trouble != login.TroubleUnreachable || !told[0].NextPollAt.After(told[0].LastPolledAt) {
+			t.Errorf("when trouble began: %+v", told)
+		}
+	})
+}
+
+// logged is a handler that hands on what is logged.
+type logged func(slog.Record)
+
+func (l logged) Enabled(context.Context, slog.Level) bool           { return true }
+func (l logged) Handle(_ context.Context, record slog.Record) error { l(record); return nil }
+func (l logged) WithAttrs([]slog.Attr) slog.Handler                 { return l }
+func (l logged) WithGroup(string) slog.Handler                      { return l }
 
 func TestRFC8628_36_TroubleBacksOffAndGoesOn(t *testing.T) {
 	blips := []error{

@@ -13,6 +13,10 @@ import (
 func (r *Registry) arm(e *entry, backOff time.Duration) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	r.armLocked(e, backOff)
+}
+
+func (r *Registry) armLocked(e *entry, backOff time.Duration) {
 	if !e.owned || e.record.status() != credential.LoginPending {
 		return
 	}
@@ -78,10 +82,11 @@ func (r *Registry) tick(e *entry) {
 	if v.step == stepBackOff {
 		e.troubles++
 		e.unsure = e.unsure || v.unsure
+		// At once: whoever learns of the trouble learns when the next poll comes.
+		r.armLocked(e, backOff(l.Interval, int(e.troubles), v.retryAfter))
 	} else {
 		e.troubles = 0
 	}
-	n := int(e.troubles)
 	e.mu.Unlock()
 
 	switch v.step {
@@ -91,7 +96,6 @@ func (r *Registry) tick(e *entry) {
 		r.slowDown(e)
 	case stepBackOff:
 		r.cfg.Log.Info("polling the provider", "key", l.Key.String(), "trouble", v.trouble, "error", err)
-		r.arm(e, backOff(l.Interval, n, v.retryAfter))
 	case stepWin:
 		cred := r.credential(l, token)
 		r.withinPersist(e, func(ctx context.Context) { r.win(ctx, e, cred) })

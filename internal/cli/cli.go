@@ -55,7 +55,7 @@ func Main(ctx context.Context, args []string, stdio Stdio) int {
 		args:   args,
 		debug:  stdio.Getenv("USHER_DEBUG") == "1",
 	}
-	ctx, stop := untilSignal(ctx, interrupts...)
+	ctx, stop := a.untilInterrupt(ctx)
 	defer stop()
 	root := a.root()
 	root.SetArgs(args)

@@ -75,7 +75,7 @@ func TestCompletion(t *testing.T) {
 		{"exec qwen-oauth ", "qwen-oauth/work\tlogged in"},
 		{"exec --env TOKEN=qwen-oauth/", "TOKEN=qwen-oauth/work\tlogged in"},
 		{"exec qwen-oauth -- ls ", files},
-		{"exec qwen-oauth -- ", files},
+		{"exec qwen-oauth -- there-is-no-such", files},
 		{"exec --fd 3=qwen-oauth/", "3=qwen-oauth/work\tlogged in"},
 		{"exec --file ", none},
 		{"exec --file F=qwen-oauth/", "F=qwen-oauth/work\tlogged in"},

@@ -19,8 +19,9 @@ type candidates func(args []string, begun string) []cobra.Completion
 // only completed where from has nothing and files are wanted.
 func (a *app) completeWith(from candidates, files bool) cobra.CompletionFunc {
 	return func(_ *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if slices.Contains(a.args[:len(a.args)-1], "--") {
-			return nil, cobra.ShellCompDirectiveDefault // the command of somebody else, for exec
+		before := a.args[:len(a.args)-1]
+		if i := slices.Index(before, "--"); i >= 0 { // the command of somebody else, for exec
+			return a.programs(before[i+1:], begun), cobra.ShellCompDirectiveDefault
 		}
 		all := from(args, begun)
 		if files && all == nil {

@@ -64,3 +64,28 @@ func TestCompletionInBash(t *testing.T) {
 		}
 	}
 }
+
+// The command that exec runs is completed as the shell completes commands.
+func TestCompletionOfPrograms(t *testing.T) {
+	i := install(t)
+	one, two := t.TempDir(), t.TempDir()
+	for path, perm := range map[string]os.FileMode{
+		filepath.Join(one, "prog-a"): 0o755, filepath.Join(one, "prog-text"): 0o644, filepath.Join(two, "prog-a"): 0o755,
+		filepath.Join(two, "prog-b"): 0o755, filepath.Join(two, "other"): 0o755,
+	} {
+		if err := os.WriteFile(path, nil, perm); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(one, "prog-folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	i.env["PATH"] = one + ":" + filepath.Join(one, "none") + ":" + two
+	for line, want := range map[string]string{
+		"exec github -- prog": "prog-a prog-b", "exec github --refresh -- o": "other", "exec github -- prog-a prog": "", "exec github -- ./prog": "",
+	} {
+		if got, files := i.completions(strings.Split(line, " ")...); strings.Join(got, " ") != want || !files {
+			t.Errorf("usher %s: %q, files %t", line, got, files)
+		}
+	}
+}

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// command completes what stands behind --, the command of somebody else: programs
-// for its first word, and what the shell makes of the others, which is files.
-func (a *app) command(words []string, begun string) []cobra.Completion {
+// programs are what the first word of a command can be; nothing for the words after
+// it, before which are words, nor for a path.
+func (a *app) programs(words []string, begun string) []cobra.Completion {
 	if len(words) > 0 || strings.ContainsRune(begun, filepath.Separator) {
 		return nil
 	}

@@ -50,17 +50,29 @@ func lifetime(c api.Credential, now time.Time) string {
 	if c.ExpiresAt.IsZero() {
 		return "the token lasts until it is revoked"
 	}
-	left := span(seconds(c.ExpiresAt.Sub(now)))
+	left := freshSpan(c.ExpiresAt.Sub(now))
 	switch {
 	case !c.ExpiresAt.After(now) && loginNeeded(c, now) == nil: // of an import
 		return "the token has ended and renews itself"
 	case c.NeedsLoginBy.IsZero():
 		return "the token lasts " + left + " and renews itself"
 	case c.NeedsLoginBy.After(c.ExpiresAt):
-		return "the token lasts " + left + " and renews itself for " + span(seconds(c.NeedsLoginBy.Sub(now)))
+		return "the token lasts " + left + " and renews itself for " + freshSpan(c.NeedsLoginBy.Sub(now))
 	default:
 		return "the token lasts " + left + ", then log in again"
 	}
+}
+
+// freshBy is how old a credential may be that counts as fresh: storing it took time.
+const freshBy = 10 * time.Second
+
+// freshSpan is d in words, as it was when the credential was new: 8 hours are not 7
+// because a few seconds have gone by.
+func freshSpan(d time.Duration) string {
+	if whole := d + freshBy; whole >= 2*time.Minute {
+		return span(whole)
+	}
+	return span(seconds(d))
 }
 
 // endError is the error for a login that ended without a credential.

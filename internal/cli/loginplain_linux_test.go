@@ -58,6 +58,9 @@ func TestPlainAnswerIsCancelled(t *testing.T) {
 			}
 			s.awaits(strings.TrimSpace(cancelled))
 			s.kept("code=")
+			if regexp.MustCompile(`\^C|\n\r\n[^\n]*cancelled`).MatchString(s.raw.String()) {
+				t.Errorf("the key is shown, or an empty line for it: %q", s.raw.String())
+			}
 		})
 	}
 }

@@ -87,7 +87,7 @@ func (p loginPage) lay(c canvas) []string {
 		if !way.qr { // which has a border of its own
 			s.gap()
 		}
-		p.layFoot(&s, c)
+		p.layFoot(&s, way, c)
 		lines = s.lines
 		if !s.broken && s.rows() <= c.rows {
 			break
@@ -127,13 +127,18 @@ func (p loginPage) arrange(s *sheet, way arrangement, c canvas) {
 	}
 }
 
-// layFoot writes how the login goes, and what can be done about it.
-func (p loginPage) layFoot(s *sheet, c canvas) {
+// layFoot writes how the login goes, and what can be done about it. There is
+// room for what may have to be told, so that the page stays as it is then.
+func (p loginPage) layFoot(s *sheet, way arrangement, c canvas) {
 	var style func(string) string
 	if p.lastMinute() {
 		style = c.screen.Warn
 	}
+	first := len(s.lines)
 	s.text(style, p.live())
+	for way.detail > bare && len(s.lines)-first < liveRows(s.columns) {
+		s.raw("")
+	}
 	if len(p.keys) > 0 {
 		s.text(c.screen.Faint, strings.Join(p.keys, "   "))
 	}
@@ -150,17 +155,20 @@ func (p loginPage) layAsked(s *sheet) {
 // layLink writes the link, alone on its line, from the first column on and not
 // wrapped, so that any terminal can select it whole.
 func (p loginPage) layLink(s *sheet, c canvas) {
-	for _, text := range p.odd() {
-		s.text(c.screen.Warn, "warning: "+text)
+	link, err := p.link()
+	if err != nil {
+		s.text(c.screen.Warn, "warning: "+p.noLink(err))
+		return
 	}
-	if link, err := p.link(); err == nil {
-		s.raw(c.screen.Link(link, link))
-	}
+	s.raw(c.screen.Link(link, link))
 }
 
 // layCode writes the user code, and how else to approve.
 func (p loginPage) layCode(s *sheet, way arrangement, c canvas) {
 	if code := p.code(); code != "" {
+		if p.oddCode() {
+			s.text(c.screen.Warn, "warning: the code is not made of letters and digits only; compare it with care")
+		}
 		s.text(func(line string) string {
 			return strings.Replace(line, code, c.screen.Bold(code), 1)
 		}, p.codeIs()+"  "+code)

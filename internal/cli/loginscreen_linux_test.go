@@ -209,6 +209,9 @@ func TestPlainLines(t *testing.T) {
 					t.Errorf("no %s in:\n%s", want, text)
 				}
 			}
+			if !strings.HasSuffix(strings.TrimSpace(text), "\r\n^C\r\nusher: the login for here is cancelled") {
+				t.Errorf("what is said after Ctrl-C has no line of its own: %q", text)
+			}
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/internal/safetext"
 	"github.com/usherauth/usher/internal/term"
 	"github.com/usherauth/usher/provider"
 )
@@ -108,6 +109,7 @@ Or enter it at https://example.com/d
 If you did not start this, press Esc.
 
 waiting for approval, 9:00 left
+
 o open   c copy link   Esc cancel
 `
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -162,6 +164,61 @@ func TestPageFits(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// However the login goes, nothing on the page moves, so that a phone can read it.
+func TestPageStaysAsItIs(t *testing.T) {
+	goes := map[string]func(*loginPage){
+		"checked":   func(p *loginPage) { p.login.LastPolledAt = p.now.Add(-119 * time.Second) },
+		"throttled": func(p *loginPage) { p.login.Throttled, p.login.Interval = true, 100 },
+		"the last minute": func(p *loginPage) {
+			p.now = p.login.ExpiresAt.Add(-time.Minute)
+			p.login.LastPolledAt = p.now.Add(-119 * time.Second)
+		},
+		"copied": func(p *loginPage) { p.notice = "link copied" },
+	}
+	for trouble := range troubles {
+		goes[trouble] = func(p *loginPage) {
+			p.now = p.login.ExpiresAt.Add(-2 * time.Hour)
+			p.login.Trouble, p.login.NextPollAt = trouble, p.now.Add(119*time.Second)
+		}
+	}
+	for columns := 20; columns <= 130; columns++ {
+		for _, rows := range []int{12, 20, 24, 30, 50} {
+			c := canvasOf(columns, rows)
+			calm := pageOf(nil).lay(c)
+			if !strings.Contains(strings.Join(calm, " "), "If you did") {
+				continue // there is no room for more than what has to be there
+			}
+			for name, change := range goes {
+				lines := pageOf(change).lay(c)
+				live := slices.IndexFunc(calm, func(line string) bool { return strings.HasPrefix(line, "waiting") })
+				keys := len(calm) - strings.Count(term.Wrap(strings.Join(pageOf(nil).keys, "   "), columns), "\n") - 1
+				if len(lines) != len(calm) || !slices.Equal(lines[:live], calm[:live]) || !slices.Equal(lines[keys:], calm[keys:]) {
+					t.Fatalf("%s, %d by %d:\n%s\nand before:\n%s", name, columns, rows, strings.Join(lines, "\n"), strings.Join(calm, "\n"))
+				}
+			}
+		}
+	}
+}
+
+// A code that is none to compare is quoted once, and warned of where it stands: the
+// link follows what says to open it.
+func TestPageOfOddCode(t *testing.T) {
+	p := pageOf(func(p *loginPage) {
+		p.login.UserCode, _ = safetext.UserCode("AB\x1b[2J") // as it comes in
+	})
+	got := strings.Join(p.lay(canvasOf(100, 24)), "\n")
+	for _, want := range []string{
+		"\nnote: Read this.\nhttps://example.com/d?", "#  warning: the code is not made of letters and digits only;", `#  It shows this code:  "AB\u{1b}[2J"` + "\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in:\n%s", want, got)
+		}
+	}
+	if got := strings.Join(p.lay(canvasOf(40, 50)), "\n"); !strings.Contains(got, "any device:\n\nhttps://") || strings.Contains(got, `""`) {
+		t.Errorf("the link does not follow, or the code is quoted twice:\n%s", got)
 	}
 }
 
@@ -222,9 +279,9 @@ func TestPageTexts(t *testing.T) {
 	code := pageOf(func(p *loginPage) {
 		p.login.ID, p.login.Method, p.login.AuthorizationURI = "id", api.MethodCode, "https://example.com/a"
 	})
-	if link, _ := code.link(); link != "https://example.com/a" || code.code() != "" || len(code.odd()) != 0 ||
+	if link, _ := code.link(); link != "https://example.com/a" || code.code() != "" || code.oddCode() ||
 		code.back() != "When it ends on a page that cannot be shown, hand over its address with: usher login complete id" {
-		t.Errorf("by code: %q, %q, %q, %q", link, code.code(), code.odd(), code.back())
+		t.Errorf("by code: %q, %q, %v, %q", link, code.code(), code.oddCode(), code.back())
 	}
 }
 
@@ -260,17 +317,18 @@ func TestPageOfHostileProvider(t *testing.T) {
 
 func TestLiveLine(t *testing.T) {
 	for want, change := range map[string]func(*loginPage){
-		"waiting for approval, 9:00 left":                                               nil,
-		"waiting for approval, 9:00 left, checked 3 s ago":                              func(p *loginPage) { p.login.LastPolledAt = p.now.Add(-3 * time.Second) },
-		"waiting for approval, 9:00 left, checked just now":                             func(p *loginPage) { p.login.LastPolledAt = p.now.Add(time.Second) },
-		"waiting for approval, 9:00 left; the provider wants a slower pace: every 10 s": func(p *loginPage) { p.login.Throttled, p.login.Interval = true, 10 },
-		"waiting for approval, 9:00 left; the provider cannot be reached, trying again in 12 s": func(p *loginPage) {
+		"waiting for approval, 9:00 left":                         nil,
+		"waiting for approval, 9:00 left, checked 3 s ago":        func(p *loginPage) { p.login.LastPolledAt = p.now.Add(-3 * time.Second) },
+		"waiting for approval, 9:00 left, checked just now":       func(p *loginPage) { p.login.LastPolledAt = p.now.Add(time.Second) },
+		"9:00 left; the provider wants a slower pace: every 10 s": func(p *loginPage) { p.login.Throttled, p.login.Interval = true, 10 },
+		"9:00 left; the provider cannot be reached, trying again in 12 s": func(p *loginPage) {
 			p.login.Trouble, p.login.NextPollAt, p.login.Throttled = "provider_unreachable", p.now.Add(12*time.Second), true
 		},
-		"waiting for approval, 9:00 left; the provider asks to wait, trying again": func(p *loginPage) { p.login.Trouble = "rate_limited" },
-		"waiting for approval, 9:00 left; trouble: new\\u{1b}word, trying again":   func(p *loginPage) { p.login.Trouble = "new\x1bword" },
-		"waiting for approval, 9:00 left; link copied":                             func(p *loginPage) { p.notice, p.login.Trouble = "link copied", "rate_limited" },
-		"waiting for approval, less than a minute left (1:00)":                     func(p *loginPage) { p.now = p.login.ExpiresAt.Add(-time.Minute) },
+		"9:00 left; the provider asks to wait, trying again":   func(p *loginPage) { p.login.Trouble = "rate_limited" },
+		"9:00 left; trouble: new\\u{1b}word, trying again":     func(p *loginPage) { p.login.Trouble = "new\x1bword" },
+		"0:59 left; the provider asks to wait, trying again":   func(p *loginPage) { p.login.Trouble, p.now = "rate_limited", p.login.ExpiresAt.Add(-59*time.Second) },
+		"9:00 left; link copied":                               func(p *loginPage) { p.notice, p.login.Trouble = "link copied", "rate_limited" },
+		"waiting for approval, less than a minute left (1:00)": func(p *loginPage) { p.now = p.login.ExpiresAt.Add(-time.Minute) },
 		"waiting for approval, less than a minute left (0:00), checked 5 s ago": func(p *loginPage) {
 			p.now = p.login.ExpiresAt.Add(time.Second)
 			p.login.LastPolledAt = p.now.Add(-5 * time.Second)
@@ -302,6 +360,7 @@ func TestNewsForThoseWithoutALiveLine(t *testing.T) {
 		{"the same", func(l *api.Login) { l.NextPollAt = noon.Add(time.Hour) }, "[]"},
 		{"slower, behind it", func(l *api.Login) { l.Throttled, l.Interval = true, 10 }, "[]"},
 		{"no trouble", func(l *api.Login) { l.Trouble = "" }, "[the provider wants a slower pace: every 10 s]"},
+		{"trouble with a time", func(l *api.Login) { l.Trouble, l.NextPollAt = "rate_limited", p.now.Add(14*time.Second) }, "[the provider asks to wait, trying again in 14 s]"},
 		{"other trouble", func(l *api.Login) { l.Trouble, l.NextPollAt = "provider_error", time.Time{} }, "[the provider answers with errors, trying again]"},
 		{"well again", func(l *api.Login) { l.Trouble, l.Throttled = "", false }, "[the provider answers again]"},
 		{"the last minute", func(l *api.Login) { l.ExpiresAt = p.now.Add(time.Minute) }, "[less than a minute left]"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/internal/safetext"
+	"github.com/usherauth/usher/internal/term"
 	"github.com/usherauth/usher/login"
 	"github.com/usherauth/usher/provider"
 )
@@ -137,16 +138,15 @@ func (p loginPage) back() string {
 // tunnelIs is the sentence before the ssh command.
 const tunnelIs = "To let the browser come back by itself, run this first, where it is:"
 
-// odd tells what is unusual about what the provider sent, as warnings.
-func (p loginPage) odd() []string {
-	var out []string
-	if _, err := p.link(); err != nil {
-		out = append(out, fmt.Sprintf("the provider's link is not one to open: %v. It is \"%s\"", err, show(p.rawLink())))
-	}
-	if _, plain := safetext.UserCode(p.login.UserCode); !plain && !p.byCode() {
-		out = append(out, "the code is not made of letters and digits only; compare it with care")
-	}
-	return out
+// noLink warns of a link that is not to be opened.
+func (p loginPage) noLink(err error) string {
+	return fmt.Sprintf("the provider's link is not one to open: %v. It is \"%s\"", err, show(p.rawLink()))
+}
+
+// oddCode reports whether the code is none that people are used to.
+func (p loginPage) oddCode() bool {
+	_, plain := safetext.UserCode(p.login.UserCode)
+	return !plain && !p.byCode()
 }
 
 // caution is against the login that somebody else has started.
@@ -176,7 +176,7 @@ func (p loginPage) news(was loginPage) []string {
 	case p.login.Trouble == was.login.Trouble && p.login.Throttled == was.login.Throttled:
 	case p.login.Trouble != "" && p.login.Trouble == was.login.Trouble: // the pace comes after it
 	case p.login.Trouble != "":
-		out = append(out, troubleText(p.login.Trouble))
+		out = append(out, p.troubleOrPace())
 	case p.login.Throttled:
 		out = append(out, p.troubleOrPace())
 	case was.login.Trouble != "":
@@ -196,18 +196,21 @@ func (p loginPage) left() time.Duration { return p.login.ExpiresAt.Sub(p.now) }
 // waiting says how long there is to approve.
 func (p loginPage) waiting() string {
 	if p.lastMinute() {
-		return "waiting for approval, less than a minute left (" + clock(p.left()) + ")"
+		return lastWaiting + " (" + clock(p.left()) + ")"
 	}
 	return "waiting for approval, " + clock(p.left()) + " left"
 }
 
-// live is the line that changes: how the login goes.
+const lastWaiting = "waiting for approval, less than a minute left"
+
+// live is the line that changes: how the login goes. News takes the place of what
+// goes without saying.
 func (p loginPage) live() string {
 	if p.notice != "" {
-		return p.waiting() + "; " + p.notice
+		return clock(p.left()) + " left; " + p.notice
 	}
 	if way := p.troubleOrPace(); way != "" {
-		return p.waiting() + "; " + way
+		return clock(p.left()) + " left; " + way
 	}
 	switch last := p.login.LastPolledAt; {
 	case last.IsZero():
@@ -241,6 +244,19 @@ var troubles = map[string]string{
 	login.TroubleUnreachable: "the provider cannot be reached, trying again",
 	login.TroubleError:       "the provider answers with errors, trying again",
 	login.TroubleRateLimited: "the provider asks to wait, trying again",
+}
+
+// liveRows is how many rows the live line takes at most, but for words of others.
+func liveRows(columns int) int {
+	longest := []string{lastWaiting + " (0:00), checked 119 s ago"}
+	for _, text := range troubles {
+		longest = append(longest, "120:00 left; "+text+" in 119 s")
+	}
+	rows := 0
+	for _, text := range longest {
+		rows = max(rows, 1+strings.Count(term.Wrap(text, columns), "\n"))
+	}
+	return rows
 }
 
 func troubleText(trouble string) string {

@@ -61,7 +61,7 @@ const exitCodesHelp = `The exit codes of usher are stable:
     5  the code expired before the login was approved
     6  the provider cannot be reached
     7  the data folder cannot be used: permissions, space, damage
-    8  the login is still pending (login and login wait, with --timeout)
+    8  the login is still pending, and nobody waits for it here any longer
   130  interrupted
 
 login and login wait tell with 0, 4, 5 and 8 how a login stands. login --no-wait

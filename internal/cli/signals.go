@@ -23,6 +23,36 @@ func untilSignal(ctx context.Context, signals ...os.Signal) (_ context.Context, 
 	return signal.NotifyContext(ctx, minded...)
 }
 
+// untilInterrupt returns a context that ends with the first interrupt, as that of
+// untilSignal. What is said after Ctrl-C begins below where the terminal shows it.
+func (a *app) untilInterrupt(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	minded := notIgnored(interrupts)
+	if len(minded) == 0 {
+		return ctx, cancel
+	}
+	signals, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, minded...)
+	go func() {
+		for {
+			select {
+			case got := <-signals:
+				if got == os.Interrupt {
+					a.err.Interrupted()
+				}
+				cancel()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}
+
 // notIgnored are those of signals that were not ignored from the start.
 func notIgnored(signals []os.Signal) []os.Signal {
 	return slices.DeleteFunc(slices.Clone(signals), signal.Ignored)

@@ -49,6 +49,7 @@ func beStubborn() int {
 	_ = out.Encode(first)
 	orders := make(chan string)
 	go func() {
+		defer close(orders)
 		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 			orders <- in.Text()
 		}
@@ -57,7 +58,10 @@ func beStubborn() int {
 		select {
 		case s := <-got:
 			_ = out.Encode(s.String())
-		case order := <-orders:
+		case order, ok := <-orders:
+			if !ok {
+				return 98 // whoever gave the orders is gone
+			}
 			code, err := strconv.Atoi(strings.TrimPrefix(order, "exit "))
 			if err != nil {
 				fmt.Fprintln(os.Stderr, "stubborn:", err)

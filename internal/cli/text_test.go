@@ -66,6 +66,11 @@ func TestLifetime(t *testing.T) {
 		{time.Hour, time.Hour, "the token lasts 60 minutes, then log in again"},
 		{-time.Minute, 0, "the token has ended and renews itself"},
 		{time.Hour, 720 * time.Hour, "the token lasts 60 minutes and renews itself for 30 days"},
+		// What storing took does not count.
+		{8*time.Hour - 2100*time.Millisecond, 30*24*time.Hour - 2100*time.Millisecond, "the token lasts 8 hours and renews itself for 30 days"},
+		{8*time.Hour - 11*time.Second, 0, "the token lasts 7 hours and renews itself"},
+		{2*time.Minute - 3*time.Second, 0, "the token lasts 2 minutes and renews itself"},
+		{58*time.Second + 1, 0, "the token lasts 59 seconds and renews itself"},
 	} {
 		cred := api.Credential{}
 		if c.expires != 0 {

@@ -73,6 +73,9 @@ func readLine(in io.Reader) (string, error) {
 // entered tells that the cursor is on the line below. Where nothing can be
 // erased, it ends the line.
 func (s *Screen) unask(question, answer string, entered bool) {
+	s.mu.Lock()
+	s.echoed = false // goes with the question
+	s.mu.Unlock()
 	if !s.CanLive() {
 		if !entered {
 			_, _ = io.WriteString(s, "\n")

@@ -60,6 +60,7 @@ func (s *Screen) Keys(ctx context.Context, in io.Reader) (*Keyboard, error) {
 		opened.close()
 		return nil, err
 	}
+	s.reads(1)
 	go k.run(reading, k.watch(reading, ctx))
 	return k, nil
 }
@@ -82,6 +83,7 @@ func (k *Keyboard) Close() {
 func (k *Keyboard) run(ctx context.Context, watching <-chan struct{}) {
 	defer close(k.ended)
 	defer close(k.events)
+	defer k.s.reads(-1)
 	defer func() {
 		k.stop()
 		<-watching

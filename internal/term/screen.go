@@ -37,6 +37,8 @@ type Screen struct {
 	live   string // the live line that is shown
 	block  *Block // the block that is shown
 	hidden bool   // somebody else has the terminal; nothing is drawn
+	keys   int    // keyboards, with which what is typed is not shown
+	echoed bool   // the cursor stands behind what the terminal shows of what was typed
 }
 
 // Sized is a writer that is a terminal by its own word, such as a test's.
@@ -131,6 +133,10 @@ func (s *Screen) Write(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	b := s.block
 	s.eraseLocked()
+	if s.echoed {
+		s.echoed = false
+		_, _ = io.WriteString(s.w, "\n")
+	}
 	n, err := s.w.Write(p)
 	if b != nil && err == nil {
 		s.block = b
@@ -139,6 +145,22 @@ func (s *Screen) Write(p []byte) (int, error) {
 		}
 	}
 	return n, err
+}
+
+// Interrupted tells that a person has typed Ctrl-C, which a terminal shows as ^C
+// wherever its cursor is: the next [Screen.Write] begins on the line below. What is
+// drawn is erased together with it, and a [Keyboard] keeps it from being shown.
+func (s *Screen) Interrupted() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.echoed = s.Terminal() && s.block == nil && s.live == "" && s.keys == 0
+}
+
+// reads counts the keyboards that read for s.
+func (s *Screen) reads(more int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys += more
 }
 
 // Live shows text, one line, in place of the live line or block so far. It is

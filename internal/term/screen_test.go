@@ -3,6 +3,7 @@ package term
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -33,6 +34,40 @@ func TestLiveLineIsErased(t *testing.T) {
 	want := erase + "one" + erase + "longer th" + erase + "said\n" + erase + "two" + erase
 	if diff := cmp.Diff(want, w.String()); diff != "" {
 		t.Errorf("written (-want +got):\n%s", diff)
+	}
+}
+
+// What is said after Ctrl-C does not stand behind the ^C that the terminal shows.
+func TestLinesBeginBelowAnInterrupt(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(*Screen)
+		want string
+	}{
+		{"nothing is drawn", (*Screen).Interrupted, "\nsaid\nand\n"},
+		{"a keyboard shows none", func(s *Screen) { s.reads(1); s.Interrupted(); s.reads(-1) }, "said\nand\n"},
+		{"no more keyboard", func(s *Screen) { s.reads(1); s.reads(-1); s.Interrupted() }, "\nsaid\nand\n"},
+		{"erased with what is drawn", func(s *Screen) { s.Live("x"); s.Interrupted() }, "\r\x1b[Kx\r\x1b[Ksaid\nand\n"},
+		{"a question ends its line", func(s *Screen) {
+			s.Plain()
+			s.Interrupted()
+			s.unask("Well? ", "", false)
+		}, "\nsaid\nand\n"},
+	} {
+		f := &terminal{columns: 20, rows: 24}
+		s := New(f, noEnv)
+		tt.do(s)
+		_, _ = io.WriteString(s, "said\n")
+		_, _ = io.WriteString(s, "and\n")
+		if got := f.String(); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	var b strings.Builder
+	s := New(&b, noEnv)
+	s.Interrupted()
+	if _, _ = io.WriteString(s, "said\n"); b.String() != "said\n" {
+		t.Errorf("where no terminal is: %q", b.String())
 	}
 }
 

@@ -251,7 +251,7 @@ func TestUndoAfterAnEdit(t *testing.T) {
 		edit       func(string) string
 		want       string
 	}{
-		{"git, before and behind", "git", []Item{gitItem("a.example", "a")}, "[user]\n\tname = Ada", func(s string) string { return "# top\n" + s + "\n[alias]\n\tst = status\n" }, "# top\n[user]\n\tname = Ada\n[alias]\n\tst = status\n"},
+		{"git, before and behind", "git", []Item{gitItem("a.example", "a")}, "[user]\n\tname = Ada", func(s string) string { return "# top\n" + s + onNewLine(s) + "[alias]\n\tst = status\n" }, "# top\n[user]\n\tname = Ada\n[alias]\n\tst = status\n"},
 		{"git, in our section", "git", []Item{gitItem("a.example", "a")}, "[user]\n", func(s string) string { return s + "\tusername = ada\n" }, "[user]\n[credential \"https://a.example\"]\n\tusername = ada\n"},
 		{"git, above us in our section", "git", []Item{gitItem("a.example", "a")}, "", func(s string) string { return strings.Replace(s, "\n", "\n\tusername = ada\n", 1) }, "[credential \"https://a.example\"]\n\tusername = ada\n"},
 		{"git, ours is gone", "git", []Item{gitItem("a.example", "a")}, "[user]\n", func(string) string { return "[user]\n\tname = x\n" }, "[user]\n\tname = x\n"},
@@ -269,7 +269,7 @@ func TestUndoAfterAnEdit(t *testing.T) {
 			s = strings.Replace(s, " # by hand", "", 1)
 			return strings.Replace(s, "      interactiveMode: Never\n", "      env: null\n      interactiveMode: Never\n      provideClusterInfo: false\n", 1)
 		}, strings.Replace(config, " # by hand", "", 1)},
-		{"kubectl, no line break at the end", "kubectl", kubeItems("corp", ""), "kind: Config", func(s string) string { return s + "\npreferences: {}\n" }, "kind: Config\npreferences: {}\n"},
+		{"kubectl, no line break at the end", "kubectl", kubeItems("corp", ""), "kind: Config", func(s string) string { return s + onNewLine(s) + "preferences: {}\n" }, "kind: Config\npreferences: {}\n"},
 		{"kubectl, our user alone", "kubectl", kubeItems("corp", ""), "users: []\n", func(s string) string { return strings.Replace(s, "/bin/usher", "\"/bin/usher\"", 1) + "kind: Config\n" }, "users: []\nkind: Config\n"},
 		{"kubectl, another user by now", "kubectl", kubeItems("corp", "one"), config, func(s string) string { return strings.Replace(s, "user: usher-corp", "user: other", 1) }, strings.Replace(config, "user: admin #", "user: other #", 1)},
 	} {

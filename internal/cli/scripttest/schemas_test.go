@@ -50,7 +50,11 @@ var partsOfOthers = []string{"failure", "login"}
 // schemaOf names the schema of what the command line args prints; empty for one
 // that speaks another program's protocol.
 func schemaOf(args []string) (name string, err error) {
-	words := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return strings.HasPrefix(a, "-") })
+	words := slices.Clone(args)
+	if i := slices.Index(words, "--expect"); i >= 0 { // whose value is no KEY
+		words = slices.Delete(words, i, min(i+2, len(words)))
+	}
+	words = slices.DeleteFunc(words, func(a string) bool { return strings.HasPrefix(a, "-") })
 	first, second := word(words, 0), word(words, 1)
 	switch first {
 	case "login":
