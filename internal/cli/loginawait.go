@@ -77,7 +77,8 @@ func waitBound(l api.Login, o loginOptions) time.Duration {
 
 // stillPending is the error for a login that was waited for in vain.
 func stillPending(l api.Login, waited time.Duration) *api.Error {
-	return api.Errorf(api.CodeLoginPending, "the login for %s is still pending after %s", l.Key, waited)
+	return api.Errorf(api.CodeLoginPending, "the login for %s is still pending after %s", l.Key, waited).
+		WithHint("see how it stands: usher login list")
 }
 
 // heed waits for the end of a login, and does meanwhile what the person asks for;

@@ -246,17 +246,11 @@ var troubles = map[string]string{
 	login.TroubleRateLimited: "the provider asks to wait, trying again",
 }
 
-// liveRows is how many rows the live line takes at most, but for words of others.
+// liveRows is how many rows the live line takes at most, but for words of others:
+// those of the longest that it has of its own.
 func liveRows(columns int) int {
-	longest := []string{lastWaiting + " (0:00), checked 119 s ago"}
-	for _, text := range troubles {
-		longest = append(longest, "120:00 left; "+text+" in 119 s")
-	}
-	rows := 0
-	for _, text := range longest {
-		rows = max(rows, 1+strings.Count(term.Wrap(text, columns), "\n"))
-	}
-	return rows
+	longest := lastWaiting + " (0:00), checked 119 s ago"
+	return 1 + strings.Count(term.Wrap(longest, columns), "\n")
 }
 
 func troubleText(trouble string) string {
