@@ -41,7 +41,7 @@ func (q serverQuestion) answerers(c *provider.Catalogue) ([]provider.Provider, e
 // answerer is who answers q, of those that may, and with which key.
 func (a *app) answerer(ctx context.Context, s *session, q serverQuestion, among []provider.Provider) (p provider.Provider, key credential.Key, err error) {
 	if len(among) > 1 {
-		if among, err = loggedIn(ctx, s, among); err != nil {
+		if among, err = withLogin(ctx, s, among); err != nil {
 			return p, key, err
 		}
 	}
@@ -53,8 +53,8 @@ func (a *app) answerer(ctx context.Context, s *session, q serverQuestion, among 
 	return among[0], key, err
 }
 
-// loggedIn leaves those that somebody is logged in to, or all if there is none.
-func loggedIn(ctx context.Context, s *session, among []provider.Provider) ([]provider.Provider, error) {
+// withLogin leaves those that somebody is logged in to, or all if there is none.
+func withLogin(ctx context.Context, s *session, among []provider.Provider) ([]provider.Provider, error) {
 	creds, err := s.Credentials(ctx)
 	if err != nil {
 		return nil, err
