@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/usherauth/usher/e2e/oidcprovider"
+	"github.com/usherauth/usher/internal/ptytest"
 )
 
 // What an agent leaves with --no-wait outlives all that killed the agent, and what
@@ -151,7 +150,7 @@ type lineOfLogin struct {
 // then hangs up; whoever of that session is still there is killed.
 func (h *home) leaveInATerminal(key string) lineOfLogin {
 	h.t.Helper()
-	terminal, program := openTerminal(h.t)
+	terminal, program := ptytest.Open(h.t, 80, 24)
 	open, inherited, err := os.Pipe()
 	if err != nil {
 		h.t.Fatal(err)
@@ -190,28 +189,6 @@ func (h *home) leaveInATerminal(key string) lineOfLogin {
 		h.t.Fatal(err)
 	}
 	return decode[lineOfLogin](h.t, string(text))
-}
-
-// openTerminal makes a pseudo-terminal: this side of it, and the program's.
-func openTerminal(t *testing.T) (terminal, program *os.File) {
-	t.Helper()
-	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fd := int(terminal.Fd())
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetUint32(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return terminal, program
 }
 
 // polls are when the provider was polled, oldest first.

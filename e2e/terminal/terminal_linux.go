@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/usherauth/usher/internal/ptytest"
 )
 
 // The themes of terminals: light text on a dark background, and the reverse.
@@ -76,7 +78,7 @@ func Start(t testing.TB, cmd *exec.Cmd, o Options) *Terminal {
 	t.Helper()
 	x := New(t, o)
 	var program *os.File
-	x.person, program = openPTY(t, x.columns, x.rows)
+	x.person, program = ptytest.Open(t, x.columns, x.rows)
 	x.cmd, x.ended, x.drained = cmd, make(chan struct{}), make(chan struct{})
 	cmd.Env = append([]string{"TERM=xterm-256color", "LANG=C.UTF-8"}, cmd.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: attach(t, cmd, program)}
@@ -210,7 +212,7 @@ func (x *Terminal) Resize(columns, rows int) {
 	x.columns, x.rows = columns, rows
 	x.mu.Unlock()
 	if x.person != nil {
-		setSize(x.t, x.person, columns, rows)
+		ptytest.SetSize(x.t, x.person, columns, rows)
 	}
 }
 
@@ -277,7 +279,7 @@ func (x *Terminal) QR(theme string, invert bool) string {
 }
 
 // Mode is the mode of the terminal, such as whether it shows what is typed.
-func (x *Terminal) Mode() unix.Termios { return mode(x.t, x.person) }
+func (x *Terminal) Mode() unix.Termios { return ptytest.Mode(x.t, x.person) }
 
 // Pid is the program's.
 func (x *Terminal) Pid() int { return x.cmd.Process.Pid }

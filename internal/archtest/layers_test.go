@@ -88,6 +88,7 @@ var layers = map[string]int{
 	"internal/conffile":   0,
 	"internal/ring":       0,
 	"internal/promtext":   0,
+	"internal/ptytest":    0,
 }
 
 // narrow names packages that may import even less than their row allows. The

@@ -27,6 +27,19 @@ func (a *app) resolveKey(name, account string) (string, error) {
 	return c.key, err
 }
 
+// parseKey is [app.resolveKey] for who needs the key in its parts.
+func (a *app) parseKey(name, account string) (credential.Key, error) {
+	name, err := a.resolveKey(name, account)
+	if err != nil {
+		return credential.Key{}, err
+	}
+	key, err := credential.ParseKey(name)
+	if err != nil {
+		return key, invalidKey(err)
+	}
+	return key, nil
+}
+
 // chooseAccount is [app.resolveKey], with the reason.
 func (a *app) chooseAccount(name, account string) (choice, error) {
 	c, err := accountGiven(a.getenv, name, account)

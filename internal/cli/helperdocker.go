@@ -121,7 +121,7 @@ func (a *app) dockerList(ctx context.Context) (answer string, err error) {
 			if len(p.DockerHosts) == 0 {
 				continue
 			}
-			key, err := a.keyOf(p, "")
+			key, err := a.parseKey(p.Name, "")
 			if err != nil {
 				return err
 			}

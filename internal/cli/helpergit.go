@@ -121,7 +121,7 @@ func (o helperGitOptions) hostsOf(p provider.Provider) []string {
 // quickToken, no session is opened.
 func (a *app) gitGet(ctx context.Context, dirs config.Dirs, q serverQuestion, by []provider.Provider, asked credhelper.GitQuestion) (answer string, err error) {
 	if len(by) == 1 && !a.debug {
-		key, err := a.keyOf(by[0], q.key)
+		key, err := a.keyAt(by[0], q)
 		if err != nil {
 			return "", err
 		}

@@ -49,7 +49,7 @@ func (a *app) answerer(ctx context.Context, s *session, q serverQuestion, among 
 		return p, key, usagef("several providers answer for %s: %s", show(q.host), names(among)).
 			WithHint("let the settings of one of them alone name it; they are in the files that usher provider show NAME tells")
 	}
-	key, err = a.keyOf(among[0], q.key)
+	key, err = a.keyAt(among[0], q)
 	return among[0], key, err
 }
 
@@ -71,18 +71,10 @@ func withLogin(ctx context.Context, s *session, among []provider.Provider) ([]pr
 	return in, nil
 }
 
-// keyOf is the key to answer with: the one that is asked for, or else the
+// keyAt is the key at p to answer q with: the one that is asked for, or else the
 // provider's, with the account that the rules choose.
-func (a *app) keyOf(p provider.Provider, asked string) (credential.Key, error) {
-	name, err := a.resolveKey(cmp.Or(asked, p.Name), "")
-	if err != nil {
-		return credential.Key{}, err
-	}
-	key, err := credential.ParseKey(name)
-	if err != nil {
-		return key, invalidKey(err)
-	}
-	return key, nil
+func (a *app) keyAt(p provider.Provider, q serverQuestion) (credential.Key, error) {
+	return a.parseKey(cmp.Or(q.key, p.Name), "")
 }
 
 func names(providers []provider.Provider) string {

@@ -63,7 +63,7 @@ func (a *app) runAttend(ctx context.Context, id string, sockets int) error {
 	if l.Ended() || !alone && sockets == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithDeadline(ctx, l.ExpiresAt.Add(settleBound))
+	ctx, cancel := context.WithTimeout(ctx, waitBound(l, loginOptions{}))
 	defer cancel()
 	answered := back.serve(ctx, s, l)
 	defer answered()

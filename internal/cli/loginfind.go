@@ -5,7 +5,6 @@ import (
 	"regexp"
 
 	"github.com/usherauth/usher/api"
-	"github.com/usherauth/usher/credential"
 )
 
 // findLogin returns the login that name means: that of an id, or else of a key,
@@ -19,13 +18,9 @@ func (a *app) findLogin(ctx context.Context, s *session, name string) (api.Login
 		}
 		return l, err
 	}
-	name, err := a.resolveKey(name, "")
+	parsed, err := a.parseKey(name, "")
 	if err != nil {
 		return api.Login{}, err
-	}
-	parsed, err := credential.ParseKey(name)
-	if err != nil {
-		return api.Login{}, invalidKey(err)
 	}
 	key := parsed.String()
 	recent, err := recentLogins(ctx, s)

@@ -43,17 +43,11 @@ func (a *app) notLeft(s *session, l api.Login, err error) error {
 // and value, which a person can read as well, and for a person what comes next.
 func (a *app) tellLeft(l api.Login) error {
 	lines := []string{"id: " + l.ID}
-	link := l.VerificationURIComplete
-	switch {
-	case l.AuthorizationURI != "":
-		link = l.AuthorizationURI
-	case link == "":
-		link = l.VerificationURI
-	}
-	if shown, err := safetext.URL(link); err == nil {
-		lines = append(lines, "link: "+shown)
+	page := loginPage{login: l}
+	if link, err := page.link(); err == nil {
+		lines = append(lines, "link: "+link)
 	} else {
-		a.warnf("the provider's link is not one to open (%v); it is: %s", err, safetext.Line(link, 0))
+		a.warnf("the provider's link is not one to open (%v); it is: %s", err, show(page.rawLink()))
 	}
 	if l.UserCode != "" {
 		code, _ := safetext.UserCode(l.UserCode)

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/usherauth/usher/api"
 	"github.com/usherauth/usher/sandbox"
 )
@@ -108,9 +106,5 @@ func (s *seat) kept(answer string) {
 	if strings.Contains(shown, "\x1b") || strings.Contains(shown, "what is this") {
 		s.t.Errorf("more than lines of text, or what was typed: %q", shown)
 	}
-	fresh, other := openTerminal(s.t, s.columns)
-	defer other.Close()
-	if diff := cmp.Diff(mode(s.t, fresh), mode(s.t, s.person)); diff != "" {
-		s.t.Errorf("the mode of the terminal (-before +after):\n%s", diff)
-	}
+	s.wantModeOfBefore()
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/base64"
 	"net/http"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -15,21 +14,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/usherauth/usher/api"
+	"github.com/usherauth/usher/internal/ptytest"
 	"github.com/usherauth/usher/sandbox"
 )
 
-// mode is how a terminal treats what is typed.
-func mode(t *testing.T, person *os.File) (mode unix.Termios) {
-	t.Helper()
-	raw, err := person.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
+// wantModeOfBefore checks that the terminal takes what is typed as a new one does.
+func (s *seat) wantModeOfBefore() {
+	s.t.Helper()
+	fresh, other := openTerminal(s.t, s.columns)
+	defer other.Close()
+	if diff := cmp.Diff(ptytest.Mode(s.t, fresh), ptytest.Mode(s.t, s.person)); diff != "" {
+		s.t.Errorf("the mode of the terminal (-before +after):\n%s", diff)
 	}
-	var got *unix.Termios
-	if asked := raw.Control(func(fd uintptr) { got, err = unix.IoctlGetTermios(int(fd), unix.TCGETS) }); asked != nil || err != nil {
-		t.Fatal(asked, err)
-	}
-	return *got
 }
 
 // leaves checks how a login at a terminal ends: its exit code, that the terminal
@@ -46,11 +42,7 @@ func (s *seat) leaves(exit int, want string) {
 	if !whole.MatchString(s.screen()) {
 		s.t.Errorf("left on the terminal:\n%s", s.screen())
 	}
-	fresh, other := openTerminal(s.t, s.columns)
-	defer other.Close()
-	if diff := cmp.Diff(mode(s.t, fresh), mode(s.t, s.person)); diff != "" {
-		s.t.Errorf("the mode of the terminal (-before +after):\n%s", diff)
-	}
+	s.wantModeOfBefore()
 }
 
 // wrote waits until text was shown, which need not stay.

@@ -2,8 +2,6 @@ package cli
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,35 +12,15 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"golang.org/x/sys/unix"
+	"github.com/usherauth/usher/internal/ptytest"
 )
 
 // openTerminal returns both ends of a new terminal: the one that a person has
 // before them, and the one that a program writes to.
 func openTerminal(t *testing.T, columns int) (person, program *os.File) {
 	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	person, program = ptytest.Open(t, columns, 60)
 	t.Cleanup(func() { _ = person.Close() })
-	raw, err := person.SyscallConn() // Fd would make Close wait for a read
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, unlocked, sized := 0, error(nil), error(nil)
-	asked := raw.Control(func(fd uintptr) {
-		n, err = unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
-		unlocked = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0)
-		sized = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: 60, Col: uint16(columns)})
-	})
-	if err := errors.Join(asked, err, unlocked, sized); err != nil {
-		t.Fatal(err)
-	}
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return person, program
 }
 

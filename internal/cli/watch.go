@@ -12,7 +12,6 @@ import (
 
 	"github.com/usherauth/usher"
 	"github.com/usherauth/usher/api"
-	"github.com/usherauth/usher/credential"
 	"github.com/usherauth/usher/internal/config"
 	"github.com/usherauth/usher/internal/filelock"
 )
@@ -105,13 +104,9 @@ func (a *app) checkWatch(o *watchOptions) error {
 		}
 	}
 	for i, name := range o.keys {
-		name, err := a.resolveKey(name, "")
+		key, err := a.parseKey(name, "")
 		if err != nil {
 			return err
-		}
-		key, err := credential.ParseKey(name)
-		if err != nil {
-			return usagef("%w", err)
 		}
 		o.keys[i] = key.String()
 	}

@@ -2,7 +2,6 @@ package term
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,13 +13,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/usherauth/usher/internal/ptytest"
 )
 
 // A console is the person's end of a terminal.
 type console struct {
 	t      *testing.T
 	person *os.File
-	raw    syscall.RawConn
 	before unix.Termios
 
 	mu      sync.Mutex
@@ -30,25 +30,8 @@ type console struct {
 
 func openConsole(t *testing.T) (_ *console, program *os.File) {
 	t.Helper()
-	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := person.SyscallConn() // Fd would make Close wait for a read
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &console{t: t, person: person, raw: raw, changed: make(chan struct{})}
-	number := 0
-	c.control(func(fd int) error {
-		number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
-		size := &unix.Winsize{Row: 24, Col: 80}
-		return errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0), unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, size))
-	})
-	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	person, program := ptytest.Open(t, 80, 24)
+	c := &console{t: t, person: person, changed: make(chan struct{})}
 	t.Cleanup(func() {
 		program.Close()
 		person.Close()
@@ -61,26 +44,10 @@ func openConsole(t *testing.T) (_ *console, program *os.File) {
 	return c, program
 }
 
-func (c *console) control(do func(fd int) error) {
-	c.t.Helper()
-	var done error
-	asked := c.raw.Control(func(fd uintptr) { done = do(int(fd)) })
-	if err := errors.Join(asked, done); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
 // mode is the mode of the program's end.
-func (c *console) mode() (mode unix.Termios) {
+func (c *console) mode() unix.Termios {
 	c.t.Helper()
-	c.control(func(fd int) error {
-		m, err := unix.IoctlGetTermios(fd, unix.TCGETS)
-		if err == nil {
-			mode = *m
-		}
-		return err
-	})
-	return mode
+	return ptytest.Mode(c.t, c.person)
 }
 
 func (c *console) read() {

@@ -1,4 +1,4 @@
-package terminal
+package ptytest
 
 import (
 	"errors"
@@ -9,9 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openPTY returns both ends of a new pseudo-terminal: the emulator's and the
-// program's.
-func openPTY(t testing.TB, columns, rows int) (person, program *os.File) {
+// Open returns both ends of a new pseudo-terminal: the one that a person has
+// before them, and the one for programs. The caller closes both. Neither becomes
+// the terminal of this process.
+func Open(t testing.TB, columns, rows int) (person, program *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -22,7 +23,7 @@ func openPTY(t testing.TB, columns, rows int) (person, program *os.File) {
 		number, err = unix.IoctlGetInt(fd, unix.TIOCGPTN)
 		return errors.Join(err, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
 	})
-	setSize(t, person, columns, rows)
+	SetSize(t, person, columns, rows)
 	program, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -30,25 +31,25 @@ func openPTY(t testing.TB, columns, rows int) (person, program *os.File) {
 	return person, program
 }
 
-// setSize gives the window a size, which tells the programs in it.
-func setSize(t testing.TB, person *os.File, columns, rows int) {
+// SetSize gives the window a size, which tells the programs in it.
+func SetSize(t testing.TB, person *os.File, columns, rows int) {
 	t.Helper()
 	control(t, person, func(fd int) error {
 		return unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(rows), Col: uint16(columns)})
 	})
 }
 
-// mode is the mode that the program's end is in.
-func mode(t testing.TB, person *os.File) (m unix.Termios) {
+// Mode is the mode that the programs' end is in.
+func Mode(t testing.TB, person *os.File) (mode unix.Termios) {
 	t.Helper()
 	control(t, person, func(fd int) error {
-		termios, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		m, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 		if err == nil {
-			m = *termios
+			mode = *m
 		}
 		return err
 	})
-	return m
+	return mode
 }
 
 // control calls do with the number of f. File.Fd would make Close wait for a
